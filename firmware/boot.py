@@ -1,0 +1,5 @@
+"""Before main.py: mount the root so that the order record stays cheap."""
+
+import hal
+
+hal.mount_root()

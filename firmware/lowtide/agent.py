@@ -1,0 +1,254 @@
+"""The agent between its wakes: measure, decide whether the uplink is due, and when to wake next.
+
+No I/O of its own: gauge, stores, clock and random numbers come in through the constructor. What
+happens on the network is `uplink.py`, which a measure wake never imports.
+"""
+
+import binascii
+import struct
+
+from micropython import const
+
+from lowtide import record as r
+from lowtide.gauges import GaugeFault
+from lowtide.level import Level
+from lowtide.orders import NEVER, Orders
+
+_DAY_S = const(86400)
+_BACKOFF_S = const(60)
+_BACKOFF_CAP_S = const(7200)
+_LOWEST_STEP = const(50)
+_RTC = "<BBHBIIII"
+
+
+class Agent:
+    """One slot's agent.
+
+    Args:
+        config: `config.Config`, or anything indexed by the same names with `missing()`, `fault`.
+        store: the record's `store.Store`, and what its `load()` gave as `status`, `payload`.
+        gauge: `read() -> permille`, raises `GaugeFault`.
+        time_s: `() -> int` Unix seconds by the local clock; good for waking, never for buying.
+        log: called with a line.
+        random: `(n) -> int` in 0..n, for back-off.
+        since_s: the build date: a clock before it has not been set.
+    """
+
+    def __init__(self, config, store, loaded, gauge, time_s, log, random, since_s):
+        self._config, self._store, self._gauge = config, store, gauge
+        self._time_s, self.log, self._random, self._since_s = time_s, log, random, since_s
+        self.orders = Orders(self._record(loaded), config)
+        rec = self.rec
+        # A depletion that was going on starts again at what flash knows of it.
+        lowest = None if rec.state == r.NONE else min(1000, rec.lowest_permille)
+        self.level = Level(config, lowest)
+        self.doubt = None
+        self.forced = False
+        self.failures = 0
+        self.measured_at = self.retry_at = self.asked_at = self.reported_at = 0
+        self.why = "nothing decided yet"
+
+    @property
+    def rec(self):
+        """The order record."""
+        return self.orders.rec
+
+    def _record(self, loaded):
+        status, payload = loaded
+        if payload is not None:
+            try:
+                return r.unpack(payload)
+            except ValueError as e:
+                self.log(str(e))
+        elif status == 1 and not self._config.present:
+            # A new device: from now on a missing record means that one was lost.
+            rec = r.Record()
+            self._store.save(rec.pack())
+            return rec
+        self.log("order record lost or damaged: counts as an attempt of unknown outcome (rule 9)")
+        return r.Record().in_doubt()
+
+    def persist(self):
+        """Bring the record to flash. It is there when this returns; unchanged costs nothing.
+
+        Raises:
+            OSError: it is not there. Nothing may be sent then.
+        """
+        self._store.save(self.rec.pack())
+
+    # -- across deep sleep ----------------------------------------------------------------------
+
+    def rtc_pack(self):
+        """Return what RTC memory keeps: counts and schedules that may be lost without harm."""
+        level = self.level
+        lowest = r.UNKNOWN_PERMILLE if level.lowest_permille is None else level.lowest_permille
+        data = struct.pack(
+            _RTC,
+            level.low_count,
+            level.refill_count,
+            lowest,
+            min(self.failures, 255),
+            self.measured_at,
+            self.retry_at,
+            self.asked_at,
+            self.reported_at,
+        )
+        return data + struct.pack("<I", binascii.crc32(data))
+
+    def rtc_resume(self, data):
+        """Take back `rtc_pack()`; anything else (power was lost) is ignored."""
+        size = struct.calcsize(_RTC)
+        if (
+            len(data) < size + 4
+            or struct.pack("<I", binascii.crc32(data[:size])) != data[size : size + 4]
+        ):
+            return
+        low_count, refill_count, lowest, self.failures, *times = struct.unpack(_RTC, data[:size])
+        self.measured_at, self.retry_at, self.asked_at, self.reported_at = times
+        lowest = None if lowest == r.UNKNOWN_PERMILLE else lowest
+        self.level.resume(low_count, refill_count, lowest)
+
+    # -- measuring ------------------------------------------------------------------------------
+
+    def measure(self):
+        """Take one reading in and act on a refill. Writes flash only when the order state moves."""
+        self.measured_at = self._time_s()
+        try:
+            permille = self._gauge.read()
+        except GaugeFault as e:
+            self.level.fault()
+            self.doubt = "gauge fault"
+            self.log(str(e))
+            return
+        self.doubt = None
+        if self.level.reading(permille):
+            self.log("refilled to %d.%d %%" % divmod(permille, 10))
+            self.orders.refilled()
+            self.persist()
+        elif self.rec.state != r.NONE and self.level.lowest_permille is not None:
+            # Flash follows the low-water mark in steps: losing RTC memory then costs at most
+            # five points of refill detection, and a depletion a few writes.
+            if self.level.lowest_permille + _LOWEST_STEP <= min(self.rec.lowest_permille, 1000):
+                self.note_lowest()
+                self.persist()
+
+    def note_lowest(self):
+        """Copy the low-water mark into the record."""
+        if self.level.lowest_permille is not None:
+            self.rec.lowest_permille = self.level.lowest_permille
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    def doubts(self):
+        """Return why nothing may be bought now, or None."""
+        if self._config.fault:
+            return "configuration damaged"
+        if self._config.missing():
+            return "not configured: " + self._config.missing()
+        return self.doubt
+
+    def verdict(self, now_s):
+        """Judge at `now_s` and remember the reason for `why`."""
+        verdict = self.orders.verdict(now_s, self.level.low, self.doubts(), self.forced)
+        self.why = verdict.why
+        return verdict
+
+    def request_order(self, forced):
+        """A person typed `order` or `order --now`: confirm the level now, then judge.
+
+        Return the verdict; where it may, the next `uplink_due()` says so.
+        """
+        while not self.level.low:
+            self.measure()
+            if self.level.low_count == 0:
+                break
+        verdict = self.orders.verdict(self._time_s(), self.level.low, self.doubts(), forced)
+        self.why = verdict.why
+        if verdict.may:
+            self.forced = forced
+            self.retry_at = 0
+        return verdict
+
+    def config_changed(self, name):
+        """A setting was changed by hand: what it can heal is healed (rule 9)."""
+        rec = self.rec
+        healed = (name == "lwa.refresh_token" and rec.blocked == r.REVOKED) or (
+            name == "slot.id" and rec.blocked in (r.NO_SUCH_SLOT, r.NOT_LISTED)
+        )
+        if healed:
+            rec.blocked = r.FREE
+            self.persist()
+        self.failures = self.retry_at = self.reported_at = 0
+
+    def clock_plausible(self):
+        """Whether the local clock can be right: after the build and after all that was stored."""
+        return self._time_s() >= max(self._since_s, self.rec.latest_s())
+
+    def uplink_due(self):
+        """Return why the uplink is due now, or None. Only scheduling: it buys nothing."""
+        config = self._config
+        if config.fault or config.missing() or self.rec.blocked == r.REVOKED:
+            return None
+        if self.forced:
+            return "order"
+        now_s = self._time_s()
+        if 0 < self.retry_at - now_s <= _BACKOFF_CAP_S:
+            return None
+        if not self.clock_plausible():
+            return "time"
+        if self.verdict(now_s).may:
+            return "order"
+        if self.ask_due(now_s):
+            return "ask"
+        if _over(now_s, self.reported_at, _DAY_S):
+            return "report"
+        return None
+
+    def ask_due(self, now_s):
+        """Whether GetOrderInfo is due (every 4 h or daily; first when a missing date tells)."""
+        if not self.orders.askable():
+            return False
+        first = self.orders.resolution_from_s()
+        if self.rec.state == r.PLACED and self.asked_at < first <= now_s:
+            return True
+        last = max(self.asked_at, self.rec.ordered_at)
+        return _over(now_s, last, self.orders.ask_interval_s())
+
+    def uplink_failed(self, why, wait_s=0):
+        """Note a failed uplink: full-jitter back-off, at least `wait_s` (Retry-After)."""
+        cap_s = min(_BACKOFF_CAP_S, _BACKOFF_S << min(self.failures, 10))
+        delay_s = min(_BACKOFF_CAP_S, max(wait_s, 1 + self._random(cap_s - 1)))
+        self.failures += 1
+        self.retry_at = self._time_s() + delay_s
+        self.forced = False
+        self.log("%s; next try in %d s" % (why, delay_s))
+
+    def uplink_done(self):
+        """Note an uplink that did all that was due."""
+        self.failures = self.retry_at = 0
+        self.forced = False
+
+    def wake_in_s(self):
+        """Return in how many seconds the next step is due, at least 1."""
+        now_s = self._time_s()
+        interval_s = self._config["measure.interval_s"]
+        wait_s = interval_s - (now_s - self.measured_at)
+        if not 0 < wait_s <= interval_s:
+            return 1
+        if 0 < self.retry_at - now_s < wait_s:
+            wait_s = self.retry_at - now_s
+        return wait_s
+
+    def measure_due(self):
+        """Whether the next reading is due by the calendar, whichever way the clock jumped."""
+        return _over(self._time_s(), self.measured_at, self._config["measure.interval_s"])
+
+    def next_order_s(self):
+        """Return when an order may go out next (Unix seconds), or None if it takes an event."""
+        verdict = self.orders.verdict(self._time_s(), self.level.low, self.doubts())
+        return verdict.at_s if 0 < verdict.at_s < NEVER else None
+
+
+def _over(now_s, then_s, period_s):
+    # A "then" in the future is a clock that was wrong: over, so that nothing waits for years.
+    return not 0 <= now_s - then_s < period_s

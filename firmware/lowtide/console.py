@@ -1,0 +1,225 @@
+"""The serial console: a line in, a line out; JSON mode for scripts (README, "Console")."""
+
+import asyncio
+import json
+
+from micropython import const
+
+from lowtide import VERSION, dates
+from lowtide import record as r
+from lowtide.config import POINTS
+
+_MAX_LINE = const(2300)
+_PROMPT = "lowtide> "
+
+
+class Console:
+    """Reads commands and answers them.
+
+    Args:
+        agent, config, log: what it shows and drives.
+        gauge: read by `measure` and `status`; their readings decide nothing.
+        time_s, set_time: the local clock.
+        write: `(str)` to the serial line.
+        ticks_s: `() -> int`, real seconds, for the idle time.
+    """
+
+    def __init__(self, agent, config, log, gauge, time_s, set_time, write, ticks_s):
+        self._agent, self._config, self._log, self._gauge = agent, config, log, gauge
+        self._time_s, self._set_time, self._write = time_s, set_time, write
+        self._ticks_s = ticks_s
+        self._json = False
+        self._line = bytearray()
+        self._input_at = ticks_s()
+        self.leave = None
+        self.on_config = None
+        self._commands = {
+            "help": self._help,
+            "status": self._status,
+            "config": self._set_or_show,
+            "measure": self._measure,
+            "order": self._order,
+            "why": self._why,
+            "log": self._show_log,
+            "time": self._time,
+            "sleep": self._sleep,
+            "reboot": self._reboot,
+            "json": self._json_mode,
+        }
+
+    def idle_s(self):
+        """Return the real seconds since the last input."""
+        return self._ticks_s() - self._input_at
+
+    async def run(self, reader):
+        """Serve commands from `reader` (an asyncio stream) for ever."""
+        self._write(_PROMPT)
+        while True:
+            data = await reader.read(1)
+            if not data:
+                # A serial line that is gone for the moment reads as empty at once.
+                await asyncio.sleep(1)
+                continue
+            self._input_at = self._ticks_s()
+            self.feed(data)
+
+    def feed(self, data):
+        """Take bytes in; a complete line is answered at once."""
+        for byte in data:
+            if byte in b"\r\n":
+                line, self._line = self._line, bytearray()
+                if not self._json:
+                    self._write("\n")
+                if line:
+                    self._answer(line)
+                if not self._json:
+                    self._write(_PROMPT)
+            elif len(self._line) <= _MAX_LINE:
+                self._line.append(byte)
+                if not self._json:
+                    self._echo(byte)
+
+    def _echo(self, byte):
+        # Once a secret's name is typed its value is not echoed.
+        words = bytes(self._line).split(b" ", 2)
+        point = POINTS.get(words[1].decode()) if len(words) > 2 and max(words[1]) < 127 else None
+        self._write(
+            "*" if point and point[0] == 2 and byte != 32 else chr(byte) if 31 < byte < 127 else ""
+        )
+
+    def _answer(self, line):
+        # Exactly one answer, whatever was typed.
+        try:
+            if len(line) > _MAX_LINE:
+                raise ValueError("line longer than %d characters; nothing done" % _MAX_LINE)
+            words = bytes(line).decode().split(None, 2)
+            answer = self.command(words) if words else None
+        except UnicodeError:
+            answer = {"ok": False, "error": "not UTF-8 text; nothing done"}
+        except (ValueError, OSError) as e:
+            answer = {"ok": False, "error": str(e)}
+        if answer is not None:
+            self._write(json.dumps(answer) + "\n" if self._json else _text(answer))
+
+    def command(self, words):
+        """Run one command, given as up to three words; return the answer as a dict.
+
+        Raises:
+            ValueError: bad input, in one line; nothing changed.
+        """
+        handler = self._commands.get(words[0])
+        if handler is None:
+            raise ValueError("unknown command; 'help' lists them")
+        answer = {"ok": True}
+        answer.update(handler(words[1:]))
+        return answer
+
+    def _help(self, _args):
+        return {
+            "commands": "help; status; config [NAME [VALUE]]; measure; order [--now]; why; log; "
+            "time [ISO8601]; sleep; reboot; json on|off"
+        }
+
+    def _level(self):
+        # -> (0.0 to 1.0 or None, fault or None), read now and for the eye only.
+        try:
+            return self._gauge.read() / 1000, None
+        except Exception as e:  # noqa: BLE001 - whatever a driver raises belongs on the screen
+            return None, str(e)
+
+    def _status(self, _args):
+        agent, rec, config = self._agent, self._agent.rec, self._config
+        level, fault = self._level()
+        return {
+            "level": level,
+            "state": r.STATES[rec.state],
+            "blocked": r.BLOCKS[rec.blocked],
+            "slot": config["slot.id"],
+            "event_id": rec.event_id or None,
+            "time": dates.iso(self._time_s()),
+            "version": VERSION,
+            "low": agent.level.low,
+            "fault": fault or config.fault,
+            "missing": config.missing(),
+            "power": config["power.mode"],
+            "ordered": dates.iso(rec.ordered_at) if rec.ordered_at else None,
+            "failures": agent.failures,
+        }
+
+    def _set_or_show(self, args):
+        config = self._config
+        if not args:
+            return {"config": {name: config.shown(name) for name in sorted(POINTS)}}
+        name = args[0]
+        if len(args) > 1:
+            value = args[1].strip()
+            config.set(name, "" if value == '""' else value)
+            if self.on_config:
+                self.on_config(name)
+        elif name not in POINTS:
+            raise ValueError("unknown setting; 'config' lists them all")
+        return {"name": name, "value": config.shown(name)}
+
+    def _measure(self, _args):
+        level, fault = self._level()
+        if fault:
+            raise ValueError(fault)
+        return {"level": level}
+
+    def _order(self, args):
+        if args not in ([], ["--now"]):
+            raise ValueError("want 'order' or 'order --now'")
+        verdict = self._agent.request_order(bool(args))
+        if not verdict.may:
+            raise ValueError("not ordered: " + verdict.why)
+        return {"order": "on its way", "why": verdict.why}
+
+    def _why(self, _args):
+        agent = self._agent
+        level = agent.level.permille
+        next_s = agent.next_order_s()
+        return {
+            "why": agent.why,
+            "level": None if level is None else level / 1000,
+            "threshold": self._config["level.reorder_pct"] / 100,
+            "low_readings": "%d of %d"
+            % (agent.level.low_count, self._config["level.confirm_count"]),
+            "forecast": None,
+            "next_order": dates.iso(next_s) if next_s else None,
+        }
+
+    def _show_log(self, _args):
+        return {"log": self._log.lines}
+
+    def _time(self, args):
+        if args:
+            self._set_time(dates.parse_iso(args[0]))
+        return {"time": dates.iso(self._time_s())}
+
+    def _sleep(self, _args):
+        self.leave = "sleep"
+        return {"sleep": True}
+
+    def _reboot(self, _args):
+        self.leave = "reboot"
+        return {"reboot": True}
+
+    def _json_mode(self, args):
+        if args not in (["on"], ["off"]):
+            raise ValueError("want 'json on' or 'json off'")
+        self._json = args == ["on"]
+        return {"json": self._json}
+
+
+def _text(answer):
+    if not answer["ok"]:
+        return "error: %s\n" % answer["error"]
+    lines = []
+    for name, value in sorted(answer.items()):
+        if isinstance(value, dict):
+            lines.extend("%s = %s" % item for item in sorted(value.items()))
+        elif isinstance(value, list):
+            lines.extend(value)
+        elif name != "ok":
+            lines.append("%s: %s" % (name, "-" if value is None else value))
+    return "\n".join(lines or ("ok",)) + "\n"

@@ -1,0 +1,242 @@
+"""The ordering contract: every rule by which Lowtide buys, or does not. Pure decisions.
+
+Rule numbers are those of the README. Times are Unix seconds.
+"""
+
+from micropython import const
+
+from lowtide import record as r
+
+_DAY_S = const(86400)
+# Rule 6: the resolution ends 72 h after the order; 6 h of slack each way covers a missed poll.
+_LAPSE_SLACK_S = const(21600)
+_OPEN = (r.PLACED, r.RESOLUTION, r.CONFIRMED)
+_PLACED_CODES = ("STANDARD_ORDER_PLACED", "TEST_ORDER_PLACED")
+_OPEN_STATUS = ("Pending", "Authorized", "Processing")
+_SHIPPED_STATUS = ("Shipped", "Closed")
+_CANCELLED_STATUS = ("Cancelled", "Canceled")
+NEVER = const(0xFFFFFFFF)
+
+
+class Verdict:
+    """May a Replenish be sent? `may`, `why` in one line, `at_s` the earliest time (0: none is
+    known, another event must come first), `repeat` if it would repeat an unanswered one."""
+
+    def __init__(self, may, why, at_s=0, repeat=False):
+        self.may = may
+        self.why = why
+        self.at_s = at_s
+        self.repeat = repeat
+
+
+class Orders:
+    """Applies the contract to one `record.Record`. Persisting it is the caller's, at once."""
+
+    def __init__(self, rec, config):
+        self.rec = rec
+        self._config = config
+        self._seen_open = False
+        self._before = None
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    def verdict(self, now_s, low, doubt=None, forced=False):
+        """Judge whether Replenish may be sent at `now_s` (to buy: a verified time, rule 8).
+
+        `low`: confirmed low by this wake's reading. `doubt`: None, or why nothing may be bought
+        (rule 9). `forced`: a person typed `order --now` (rule 10).
+        """
+        rec = self.rec
+        if doubt:
+            return Verdict(False, "rule 9: " + doubt)
+        if rec.blocked:
+            return Verdict(False, "rule 9: blocked, " + r.BLOCKS[rec.blocked])
+        if not low:
+            return Verdict(False, "rule 3: not confirmed low")
+        if self._in_window(now_s):
+            if forced:
+                return Verdict(
+                    False, "rule 10: inside the repeat window; the agent repeats itself"
+                )
+            return Verdict(True, "rule 4: repeating an unanswered order", now_s, True)
+        why, at_s = self._by_state()
+        if forced:
+            if self._seen_open or (rec.state in _OPEN and at_s == 0):
+                return Verdict(False, "rule 10: an order is known to be open")
+            return Verdict(True, "rule 10: ordered by hand", now_s)
+        if at_s == 0:
+            return Verdict(False, why)
+        if rec.attempt_at:
+            at_s = max(at_s, rec.attempt_at + self._config["order.min_interval_s"])
+        return Verdict(now_s >= at_s, why, at_s)
+
+    def _in_window(self, now_s):
+        rec = self.rec
+        return (
+            rec.state == r.ATTEMPT
+            and rec.attempt_at != 0
+            and now_s - rec.attempt_at < self._config["order.repeat_window_s"]
+        )
+
+    def _by_state(self):
+        # -> (why, earliest time); 1 for at once, 0 for not before something else happens.
+        rec = self.rec
+        if rec.state == r.NONE:
+            return "rule 2: first order of this depletion", 1
+        if rec.state == r.SHIPPED:
+            return "rule 7: shipped; waits for the refill", 0
+        if rec.state == r.CANCELLED:
+            return self._after_cancel()
+        if self.askable() and rec.state in _OPEN:
+            return "rule 2: an order is open", 0
+        if not rec.horizon_at:
+            return "rule 7: nothing is known; the horizon starts at the next verified time", NEVER
+        return "rule 7: nothing is known of the order", (
+            rec.horizon_at + self._config["order.horizon_s"]
+        )
+
+    def _after_cancel(self):
+        rec = self.rec
+        if rec.lapsed:
+            if rec.lapses > 1:
+                return "rule 6: lapsed twice; waits for a refill", 0
+            return "rule 6: the resolution lapsed", 1
+        if rec.cancels > 1:
+            return "rule 5: cancelled twice; waits for a refill", 0
+        hold_s = self._config["order.cancel_hold_s"]
+        return "rule 5: the customer cancelled", rec.cancelled_at + hold_s
+
+    def askable(self):
+        """Whether GetOrderInfo can be asked: an open order, an id, and not refused for 3 days."""
+        rec = self.rec
+        return (rec.state in _OPEN or rec.state == r.IN_PROGRESS) and bool(
+            rec.event_id and rec.bad_days < 3
+        )
+
+    def ask_interval_s(self):
+        """Return how often to ask about the open order, in seconds."""
+        if self.rec.state in (r.PLACED, r.RESOLUTION):
+            return self._config["order.poll_interval_s"]
+        return _DAY_S
+
+    def resolution_from_s(self):
+        """Return when a missing delivery date starts to mean something."""
+        return self.rec.ordered_at + self._config["order.resolution_after_s"]
+
+    # -- what happened --------------------------------------------------------------------------
+
+    def verified(self, now_s):
+        """A verified time is known: times of the future count as now; a horizon may start."""
+        rec = self.rec
+        rec.clamp(now_s)
+        if not rec.horizon_at and rec.state in (r.ATTEMPT, r.IN_PROGRESS):
+            rec.horizon_at = now_s
+
+    def subscription(self, subscribed):
+        """SubscriptionInfo answered: True, False, or None where it does not list the slot."""
+        rec = self.rec
+        if rec.blocked in (r.FREE, r.UNSUBSCRIBED, r.NOT_LISTED):
+            if subscribed is None:
+                rec.blocked = r.NOT_LISTED
+            else:
+                rec.blocked = r.FREE if subscribed else r.UNSUBSCRIBED
+
+    def sending(self, now_s, verdict):
+        """A Replenish goes out next: the intent, to be in flash before its first byte (rule 1)."""
+        rec = self.rec
+        if not verdict.repeat:
+            self._before = (rec.state, rec.horizon_at, rec.attempt_at)
+            rec.state = r.ATTEMPT
+            rec.attempt_at = rec.horizon_at = now_s
+
+    def answered(self, detail_code, event_id, now_s, repeat):
+        """Replenish answered 200. Return False, with nothing changed, if the code is unknown."""
+        rec = self.rec
+        if not isinstance(event_id, str) or len(event_id.encode()) > r.MAX_ID:
+            event_id = ""
+        if detail_code in _PLACED_CODES:
+            self._enter_order(r.PLACED, event_id, now_s)
+        elif detail_code == "ORDER_INPROGRESS":
+            own = repeat and not (event_id and event_id == rec.event_id)
+            if own:
+                self._enter_order(r.PLACED, event_id, rec.attempt_at)
+            else:
+                self._enter_order(r.IN_PROGRESS, event_id, 0)
+            rec.horizon_at = now_s
+        else:
+            return False
+        return True
+
+    def _enter_order(self, state, event_id, ordered_at):
+        rec = self.rec
+        rec.state = state
+        rec.event_id = event_id
+        if ordered_at:
+            rec.ordered_at = rec.horizon_at = ordered_at
+        rec.late = rec.lapsed = False
+        rec.bad_days = rec.bad_day = 0
+
+    def refused(self, block, repeat):
+        """Replenish was refused for certain (4xx). An earlier unanswered send stays unknown."""
+        if block:
+            self.rec.blocked = block
+        if not repeat:
+            self.rec.state, self.rec.horizon_at, _ = self._before
+
+    def withdrawn(self, repeat):
+        """The service did not look at the Replenish (its token was rejected): no attempt."""
+        if not repeat:
+            self.rec.state, self.rec.horizon_at, self.rec.attempt_at = self._before
+
+    def order_info(self, status, has_date, now_s):
+        """GetOrderInfo knows the order for this slot; `status` as sent, `has_date` delivery."""
+        rec = self.rec
+        rec.bad_days = rec.bad_day = 0
+        self._seen_open = status in _OPEN_STATUS
+        if status in _CANCELLED_STATUS:
+            self._cancelled(now_s)
+        elif rec.state == r.IN_PROGRESS:
+            # Not this depletion's order: shipped or open, it settles nothing for this one.
+            return
+        elif status in _SHIPPED_STATUS:
+            rec.state = r.SHIPPED
+        elif status in _OPEN_STATUS:
+            if has_date:
+                rec.state = r.CONFIRMED
+            elif now_s >= self.resolution_from_s():
+                rec.state = r.RESOLUTION
+                window_s = self._config["order.resolution_window_s"]
+                if now_s >= rec.ordered_at + window_s - _LAPSE_SLACK_S:
+                    rec.late = True
+
+    def _cancelled(self, now_s):
+        rec = self.rec
+        window_s = self._config["order.resolution_window_s"]
+        rec.lapsed = (
+            rec.state == r.RESOLUTION
+            and rec.late
+            and now_s <= rec.ordered_at + window_s + _LAPSE_SLACK_S
+        )
+        if rec.lapsed:
+            rec.lapses += 1
+        else:
+            rec.cancels += 1
+        rec.state = r.CANCELLED
+        rec.cancelled_at = now_s
+
+    def order_info_refused(self, now_s):
+        """GetOrderInfo refused the id. Three different days of it: nothing is known (rule 7)."""
+        rec = self.rec
+        day = now_s // _DAY_S
+        if day != rec.bad_day:
+            rec.bad_day = day
+            rec.bad_days += 1
+
+    def refilled(self):
+        """The depletion ended. The last id and the time of the last order stay."""
+        rec = self.rec
+        rec.state = r.NONE
+        rec.late = rec.lapsed = False
+        rec.cancels = rec.lapses = rec.bad_days = rec.bad_day = 0
+        rec.horizon_at = rec.cancelled_at = 0
+        rec.lowest_permille = r.UNKNOWN_PERMILLE

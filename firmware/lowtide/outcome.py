@@ -1,0 +1,27 @@
+"""What can come of a call, as exceptions: a small set that the wire and the decisions share."""
+
+
+class Fault(Exception):
+    """Not finished, outcome of the call unknown: try again later. `wait_s`: Retry-After or 0."""
+
+    wait_s = 0
+
+
+class Insecure(Fault):
+    """The peer did not prove who it is: nothing was sent to it."""
+
+
+class Refused(Exception):
+    """Refused for certain (4xx): nothing was done. `block`: what that blocks, or None."""
+
+    def __init__(self, why, block=None):
+        super().__init__(why)
+        self.block = block
+
+
+class Rejected(Refused):
+    """The access token was not accepted; the call was not looked at."""
+
+
+class Revoked(Exception):
+    """The refresh token is no longer valid: a person has to register the device again."""

@@ -1,0 +1,79 @@
+"""Framed files that a power cut leaves old or new: magic, schema, sequence, length, CRC-32.
+
+Written as tmp, close, rename (`micropython-facts`: the one idiom that lost nothing in 3,252 cuts);
+never remove-then-rename, never flush in the middle, and nothing at all when nothing changed.
+"""
+
+import binascii
+import errno
+import os
+import struct
+
+from micropython import const
+
+OK = const(0)
+ABSENT = const(1)
+CORRUPT = const(2)
+NEWER = const(3)
+
+_MAGIC = b"LT"
+_HEAD = "<2sBIH"
+_HEAD_SIZE = const(9)
+_CRC_SIZE = const(4)
+
+
+class Store:
+    """One framed file at `path`, payload of at most 65,535 bytes, written under `schema`."""
+
+    def __init__(self, path, schema):
+        self._path = path
+        self._schema = schema
+        self._sequence = 0
+        self._payload = None
+        self.schema = 0
+
+    def load(self):
+        """Return `(status, payload)`: `OK` with bytes, else `ABSENT`, `CORRUPT` or `NEWER`, None.
+
+        `self.schema` is the one found. Raises `OSError` if the flash itself cannot be read: that
+        is news of its own and means nothing about the content.
+        """
+        self._payload = None
+        try:
+            with open(self._path, "rb") as f:
+                data = f.read()
+        except OSError as e:
+            if e.errno == errno.ENOENT:
+                return ABSENT, None
+            raise
+        if len(data) < _HEAD_SIZE + _CRC_SIZE:
+            return CORRUPT, None
+        magic, self.schema, self._sequence, size = struct.unpack(_HEAD, data[:_HEAD_SIZE])
+        body = data[:-_CRC_SIZE]
+        crc = struct.unpack("<I", data[-_CRC_SIZE:])[0]
+        if magic != _MAGIC or len(body) != _HEAD_SIZE + size or binascii.crc32(body) != crc:
+            return CORRUPT, None
+        if self.schema > self._schema:
+            return NEWER, None
+        self._payload = body[_HEAD_SIZE:]
+        return OK, self._payload
+
+    def save(self, payload):
+        """Make `payload` the content; it is in flash when this returns. True if it was written.
+
+        Raises:
+            OSError: it could not be written; the old content stands.
+        """
+        if payload == self._payload:
+            return False
+        sequence = (self._sequence + 1) & 0xFFFFFFFF
+        body = struct.pack(_HEAD, _MAGIC, self._schema, sequence, len(payload)) + payload
+        tmp = self._path + ".tmp"
+        # Not `with`: leaving it on an exception would commit a truncated file (facts page).
+        f = open(tmp, "wb")  # noqa: SIM115
+        f.write(body + struct.pack("<I", binascii.crc32(body)))
+        f.close()
+        os.rename(tmp, self._path)
+        self._payload = payload
+        self._sequence = sequence
+        return True

@@ -1,0 +1,93 @@
+"""One uplink: everything that is due, on one connection to each host, one after the other.
+
+A decision module like `agent`: it says what is asked in which order and what each answer means.
+The wire is `drs.Drs`, handed in; it opens, closes and counts connections.
+"""
+
+from lowtide import record as r
+from lowtide.outcome import Fault, Refused, Rejected, Revoked
+
+
+class Uplink:
+    """Runs uplinks for `agent` over `link` (see `link.Link`) and `api` (see `drs.Drs`).
+
+    `set_time(unix_s)` sets the local clock.
+    """
+
+    def __init__(self, agent, link, api, config, set_time):
+        self._agent, self._link, self._api = agent, link, api
+        self._config, self._set_time = config, set_time
+
+    async def run(self):
+        """Do all that is due. The agent's schedule and back-off are up to date afterwards."""
+        agent = self._agent
+        try:
+            # After a failure the clock itself is a suspect: certificates are judged by it.
+            await self._link.up(agent.clock_plausible(), agent.failures > 0)
+            await self._talk()
+            agent.uplink_done()
+        except Revoked:
+            agent.rec.blocked = r.REVOKED
+            agent.persist()
+            agent.uplink_failed("access revoked: register again, then set lwa.refresh_token")
+        except Fault as e:
+            agent.uplink_failed(str(e), e.wait_s)
+        finally:
+            self._api.close()
+            self._link.down()
+
+    async def _talk(self):
+        agent, orders, slot = self._agent, self._agent.orders, self._config["slot.id"]
+        now_s, slots = await self._api.subscription()
+        self._set_time(now_s)
+        agent.reported_at = now_s
+        orders.verified(now_s)
+        orders.subscription(slots.get(slot))
+        agent.persist()
+        if orders.askable() and (agent.forced or agent.ask_due(now_s)):
+            await self._ask(slot, now_s)
+        verdict = agent.verdict(now_s)
+        if verdict.may:
+            await self._order(slot, now_s, verdict)
+        elif agent.forced:
+            agent.log("not ordered: " + verdict.why)
+
+    async def _ask(self, slot, now_s):
+        agent, orders = self._agent, self._agent.orders
+        state = agent.rec.state
+        try:
+            found = await self._api.order_info(agent.rec.event_id, slot)
+            if found:
+                orders.order_info(found[0], found[1], now_s)
+            else:
+                orders.order_info_refused(now_s)
+        except Refused as e:
+            agent.log("GetOrderInfo: %s" % e)
+            orders.order_info_refused(now_s)
+        agent.asked_at = now_s
+        agent.persist()
+        if agent.rec.state != state:
+            agent.log("order is %s (was %s)" % (r.STATES[agent.rec.state], r.STATES[state]))
+
+    async def _order(self, slot, now_s, verdict):
+        agent, orders = self._agent, self._agent.orders
+        agent.note_lowest()
+        orders.sending(now_s, verdict)
+        agent.persist()
+        agent.forced = False
+        agent.log("Replenish: %s" % verdict.why)
+        try:
+            code, event_id = await self._api.replenish(slot)
+        except Rejected as e:
+            orders.withdrawn(verdict.repeat)
+            agent.persist()
+            raise Fault(str(e)) from e
+        except Refused as e:
+            orders.refused(r.BLOCKS.index(e.block), verdict.repeat)
+            agent.persist()
+            agent.log("not ordered: %s" % e)
+            return
+        if not orders.answered(code, event_id, now_s, verdict.repeat):
+            raise Fault("Replenish: detailCode not understood")
+        agent.persist()
+        agent.log("%s: %s" % (code, r.STATES[agent.rec.state]))
