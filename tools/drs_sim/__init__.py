@@ -1,0 +1,1 @@
+"""A simulator of Amazon's Dash Replenishment Service, legacy REST, on loopback."""

@@ -1,0 +1,152 @@
+"""Devices, their slots, and the tokens that speak for them.
+
+Tokens are kept as hashes only: they are long and random, so a plain SHA-256 serves.
+"""
+
+import hashlib
+import secrets
+
+ACCESS_TOKEN_LIFE_S = 3600
+PROBLEMS = ("address", "payment", "stock")
+
+
+class UnknownThing(Exception):
+    """There is no such device, slot or order; the message says which."""
+
+
+class Accounts:
+    """Registration, tokens and subscriptions; the caller holds the transaction."""
+
+    def __init__(self, store, books):
+        self._store = store
+        self._books = books
+
+    def register(self, model: str, serial: str, slots: list[str], test: bool, now_ms: int) -> dict:
+        """Register a device anew with every slot subscribed; tokens it had are void."""
+        client = self._client_of_model(model)
+        refresh_token = "Atzr|" + secrets.token_urlsafe(345)
+        self._forget_tokens(serial)
+        self._store.run(
+            "INSERT OR REPLACE INTO devices"
+            " (serial, model, client_id, test, refresh_hash, registered_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            *(serial, model, client["client_id"], test, _hash(refresh_token), now_ms),
+        )
+        self._store.run("DELETE FROM slots WHERE serial = ?", serial)
+        for slot in slots:
+            self._store.run(
+                "INSERT INTO slots (serial, slot, subscribed) VALUES (?, ?, 1)", serial, slot
+            )
+        device = self.device(serial)
+        self._books.notify_device("DeviceRegistered", device, now_ms)
+        self._books.notify_subscription(device, self.slots(serial), now_ms)
+        return {
+            "client_id": client["client_id"],
+            "client_secret": client["secret"],
+            "refresh_token": refresh_token,
+        }
+
+    def device(self, serial: str):
+        """Return a device's row. Raises UnknownThing."""
+        row = self._store.one("SELECT * FROM devices WHERE serial = ?", serial)
+        if row is None:
+            raise UnknownThing(f"no such device: {serial}")
+        return row
+
+    def slots(self, serial: str) -> list:
+        """Return the rows of a device's slots, in the order they were registered."""
+        return self._store.all("SELECT * FROM slots WHERE serial = ? ORDER BY rowid", serial)
+
+    def slot(self, serial: str, slot: str):
+        """Return one slot's row, or None."""
+        return self._store.one("SELECT * FROM slots WHERE serial = ? AND slot = ?", serial, slot)
+
+    def subscribe(self, serial: str, slot: str, subscribed: bool, now_ms: int):
+        """Turn a slot on or off as the customer does; an open order goes on regardless."""
+        row = self._known_slot(serial, slot)
+        if bool(row["subscribed"]) != subscribed:
+            self._set_slot(serial, slot, "subscribed", subscribed)
+            self._books.notify_subscription(self.device(serial), self.slots(serial), now_ms)
+        return self.slot(serial, slot)
+
+    def set_next_problem(self, serial: str, slot: str, problem: str | None):
+        """Let the next new order of a slot need resolving, or not."""
+        self._known_slot(serial, slot)
+        self._set_slot(serial, slot, "next_problem", problem)
+        return self.slot(serial, slot)
+
+    def keep_slot_status(self, serial: str, slot: str, report: str) -> None:
+        """Keep the last SlotStatus of a slot."""
+        self._set_slot(serial, slot, "status", report)
+
+    def keep_device_status(self, serial: str, report: str) -> None:
+        """Keep the last DeviceStatus of a device."""
+        self._store.run("UPDATE devices SET status = ? WHERE serial = ?", report, serial)
+
+    def revoke(self, serial: str, now_ms: int) -> None:
+        """The customer removes the app: every token of the device is void."""
+        device = self.device(serial)
+        if device["revoked_ms"] is not None:
+            return
+        self._forget_tokens(serial)
+        self._store.run(
+            "UPDATE devices SET refresh_hash = NULL, revoked_ms = ? WHERE serial = ?",
+            *(now_ms, serial),
+        )
+        self._books.notify_device("DeviceDeregistered", device, now_ms)
+
+    def client(self, client_id: str):
+        """Return a client's row, or None."""
+        return self._store.one("SELECT * FROM clients WHERE client_id = ?", client_id)
+
+    def device_of_refresh_token(self, token: str):
+        """Return the device a refresh token belongs to, or None."""
+        return self._store.one("SELECT * FROM devices WHERE refresh_hash = ?", _hash(token))
+
+    def device_of_access_token(self, token: str, now_ms: int):
+        """Return the device that a valid access token speaks for, or None."""
+        return self._store.one(
+            "SELECT devices.* FROM access_tokens JOIN devices USING (serial)"
+            " WHERE hash = ? AND expires_ms > ?",
+            *(_hash(token), now_ms),
+        )
+
+    def issue_access_token(self, serial: str, now_ms: int) -> str:
+        """Return a new access token; the expired ones of the device are swept away."""
+        self._store.run(
+            "DELETE FROM access_tokens WHERE serial = ? AND expires_ms <= ?", serial, now_ms
+        )
+        token = "Atza|" + secrets.token_urlsafe(270)
+        expires_ms = now_ms + ACCESS_TOKEN_LIFE_S * 1000
+        self._store.run(
+            "INSERT INTO access_tokens VALUES (?, ?, ?)", _hash(token), serial, expires_ms
+        )
+        return token
+
+    def _client_of_model(self, model):
+        query = "SELECT * FROM clients WHERE model = ?"
+        if self._store.one(query, model) is None:
+            client_id = f"amzn1.application-oa2-client.{secrets.token_hex(16)}"
+            self._store.run(
+                "INSERT INTO clients VALUES (?, ?, ?)", client_id, model, secrets.token_hex(32)
+            )
+        return self._store.one(query, model)
+
+    def _known_slot(self, serial, slot):
+        self.device(serial)
+        row = self.slot(serial, slot)
+        if row is None:
+            raise UnknownThing(f"no such slot of {serial}: {slot}")
+        return row
+
+    def _set_slot(self, serial, slot, column, value):
+        self._store.run(
+            f"UPDATE slots SET {column} = ? WHERE serial = ? AND slot = ?", value, serial, slot
+        )
+
+    def _forget_tokens(self, serial):
+        self._store.run("DELETE FROM access_tokens WHERE serial = ?", serial)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

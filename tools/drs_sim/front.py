@@ -1,0 +1,29 @@
+"""The TLS front: uvicorn's protocol, with a handle for answers that go wrong below HTTP."""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+EXTENSION = "drs_sim.front"
+_LINGER_S = 0.5  # for a peer that never answers the TLS close
+
+
+class Front(HttpToolsProtocol):
+    """One connection. A request finds it in `scope["extensions"]`; that is its whole cost."""
+
+    def on_message_begin(self):
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: self}
+
+    @property
+    def gone(self) -> bool:
+        """Whether the connection is closed or closing, by either side."""
+        return self.transport.is_closing() or self.cycle.disconnected
+
+    def write(self, data: bytes) -> None:
+        """Put bytes on the wire that HTTP knows nothing of; close the connection afterwards."""
+        self.transport.write(data)
+
+    def drop(self) -> None:
+        """Close the connection; what was not written by now is never sent."""
+        self.cycle.disconnected = True  # uvicorn then misses no answer
+        self.transport.close()
+        self.loop.call_later(_LINGER_S, self.transport.abort)

@@ -1,0 +1,143 @@
+"""The shell round every operation of the service: body, faults, books, common headers."""
+
+import json
+import uuid
+from dataclasses import dataclass, field
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from tools.drs_sim.clock import http_date
+from tools.drs_sim.faults import Faulted, acts, answer_body
+
+_BODY_LIMIT = 64 * 1024
+
+
+@dataclass
+class Answer:
+    """What an operation answers: JSON or nothing, and what the books should know of it."""
+
+    status: int = 200
+    content: object = None
+    headers: dict = field(default_factory=dict)
+    serial: str | None = None
+    detail_code: str | None = None
+
+
+class Refused(Exception):
+    """The operation answers with an error and has changed nothing."""
+
+    def __init__(self, status, content, headers=None, serial=None):
+        super().__init__(content)
+        self.answer = Answer(status, content, headers or {}, serial)
+
+
+@dataclass
+class Call:
+    """One request, its body read, at one moment of the calendar."""
+
+    request: Request
+    body: bytes
+    now_ms: int
+
+    def bearer(self) -> str:
+        """Return the token of the Authorization header, or an empty string."""
+        kind, _, token = self.request.headers.get("authorization", "").partition(" ")
+        return token.strip() if kind.lower() == "bearer" else ""
+
+
+def operation(sim, act):
+    """Return a Starlette endpoint for `act(sim, call) -> Answer`.
+
+    The act and its line in the books are one transaction, so that a killed simulator never
+    knows of the one without the other.
+    """
+
+    async def endpoint(request: Request):
+        try:
+            body = await _read(request)
+        except ClientDisconnect:
+            return Response()  # to nobody
+        with sim.step() as now_ms:
+            fault = sim.faults.take(request.scope["path"])
+            call = Call(request, body or b"", now_ms)
+            if not acts(fault):
+                answer = _unacted(sim, call, fault)
+            elif body is None:
+                answer = Answer(413, {"message": "the request is too large"})
+            else:
+                answer = _attempt(sim, call, act)
+            seq = _book(sim, call, answer, fault)
+        response = _response(answer, now_ms)
+        if fault is None:
+            return response
+
+        def on_answered():
+            with sim.step():
+                sim.books.answered(seq, response.status_code)
+
+        return Faulted(fault, response, on_answered)
+
+    return endpoint
+
+
+async def _read(request):
+    """Return the body, or None where it is longer than anything the service takes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        if len(body) + len(chunk) > _BODY_LIMIT:
+            return None
+        body += chunk
+    return bytes(body)
+
+
+def _attempt(sim, call, act):
+    try:
+        return act(sim, call)
+    except Refused as refused:
+        return refused.answer
+
+
+def _unacted(sim, call, fault):
+    device = sim.accounts.device_of_access_token(call.bearer(), call.now_ms)
+    serial = device["serial"] if device is not None else None
+    if fault["action"] != "status":
+        return Answer(serial=serial)
+    body, kind = answer_body(fault["body"])
+    headers = {"Content-Type": kind, **fault["headers"]}
+    return Answer(fault["status"], body, headers, serial)
+
+
+def _book(sim, call, answer, fault):
+    scope = call.request.scope
+    return sim.books.request(
+        call.now_ms,
+        scope["method"],
+        scope["path"],
+        answer.status if fault is None else None,
+        answer.serial,
+        answer.detail_code,
+        fault and fault["action"],
+    )
+
+
+def _response(answer, now_ms):
+    date = http_date(now_ms)
+    headers = {
+        "Server": "Server",
+        "Date": date,
+        "X-Amz-Date": date,
+        "X-Amzn-RequestId": str(uuid.uuid4()),
+    }
+    body = answer.content
+    if body is None:
+        body = b""
+    elif not isinstance(body, bytes):
+        headers["Content-Type"] = "application/json"
+        body = json.dumps(body, separators=(",", ":")).encode()
+    for name, value in answer.headers.items():
+        known = next((key for key in headers if key.lower() == name.lower()), name)
+        headers.pop(known, None)
+        if value is not None:
+            headers[name] = value
+    return Response(body, answer.status, headers)

@@ -1,0 +1,209 @@
+"""The life of an order: resolution, placed, shipped, delivered or cancelled.
+
+An order whose `outcome` is open locks its slot. `due_ms` is when it next moves by itself.
+"""
+
+import base64
+import uuid
+
+from tools.drs_sim.accounts import UnknownThing
+from tools.drs_sim.clock import HOUR_MS, iso
+
+CANCEL_WINDOW_MS = 24 * HOUR_MS
+RESOLUTION_WINDOW_MS = 72 * HOUR_MS
+SHIP_AFTER_MS = 30 * HOUR_MS  # from OrderPlaced
+DELIVER_AFTER_MS = 72 * HOUR_MS  # from shipping
+
+RESOLUTION, PLACED, SHIPPED = "resolution", "placed", "shipped"
+DELIVERED, CANCELLED = "delivered", "cancelled"
+LAPSED = "lapsed"  # an outcome only: the phase is `cancelled`
+
+_STATUS_OF_PHASE = {
+    RESOLUTION: "Processing",
+    PLACED: "Processing",
+    SHIPPED: "Shipped",
+    DELIVERED: "Shipped",  # the service has no word for delivered
+    CANCELLED: "Cancelled",
+}
+_PROBLEM_TEXT = {
+    "address": "the delivery address is not complete",
+    "payment": "the payment method was declined",
+    "stock": "the product is out of stock; choose another",
+}
+
+
+class WrongPhase(Exception):
+    """The order cannot do that now; the message says why."""
+
+
+class Orders:
+    """Places orders and moves them along; the caller holds the transaction."""
+
+    def __init__(self, store, books, accounts):
+        self._store = store
+        self._books = books
+        self._accounts = accounts
+
+    def replenish(self, device, slot, now_ms: int) -> tuple[str, str]:
+        """Place an order unless one is open. Return (detailCode, eventInstanceId)."""
+        open_order = self._store.one(
+            "SELECT id FROM orders WHERE serial = ? AND slot = ? AND outcome IS NULL",
+            *(device["serial"], slot["slot"]),
+        )
+        if open_order is not None:
+            return "ORDER_INPROGRESS", open_order["id"]
+        detail_code = "TEST_ORDER_PLACED" if device["test"] else "STANDARD_ORDER_PLACED"
+        order_id = _new_id()
+        self._store.run(
+            "INSERT INTO orders"
+            " (id, serial, slot, detail_code, test, phase, problem, placed_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(order_id, device["serial"], slot["slot"], detail_code, device["test"], RESOLUTION),
+            *(slot["next_problem"], now_ms),
+        )
+        if slot["next_problem"] is None:
+            self._confirm(order_id, now_ms)
+        else:
+            self._accounts.set_next_problem(device["serial"], slot["slot"], None)
+            self._ask_customer(order_id, now_ms)
+        return detail_code, order_id
+
+    def find(self, order_id: str):
+        """Return an order's row. Raises UnknownThing."""
+        row = self._store.one("SELECT * FROM orders WHERE id = ?", order_id)
+        if row is None:
+            raise UnknownThing(f"no such order: {order_id}")
+        return row
+
+    def resolve(self, order_id: str, now_ms: int) -> None:
+        """The customer solves the problem: the order is placed after all."""
+        _require(self.find(order_id), RESOLUTION)
+        self._confirm(order_id, now_ms)
+
+    def cancel(self, order_id: str, now_ms: int) -> None:
+        """The customer cancels, within the window; a test order at any time."""
+        order = self.find(order_id)
+        _require(order, RESOLUTION, PLACED, *((SHIPPED,) if order["test"] else ()))
+        if order["phase"] == PLACED and not order["test"] and now_ms >= order["cancel_by_ms"]:
+            raise WrongPhase(f"the cancel window closed at {iso(order['cancel_by_ms'])}")
+        self._cancel(order_id, now_ms, CANCELLED, "As you asked, your order was cancelled.")
+
+    def ship(self, order_id: str, now_ms: int) -> None:
+        """The warehouse ships before its time."""
+        _require(self.find(order_id), PLACED)
+        self._ship(order_id, now_ms)
+
+    def deliver(self, order_id: str, now_ms: int) -> None:
+        """The parcel arrives before its time; a placed order is shipped first."""
+        order = self.find(order_id)
+        _require(order, PLACED, SHIPPED)
+        if order["phase"] == PLACED:
+            self._ship(order_id, now_ms)
+        self._deliver(order_id, now_ms)
+
+    def fire_due(self, now_ms: int) -> None:
+        """Do what has fallen due by now, in order, each at its own time."""
+        while (order := self._next(now_ms)) is not None:
+            due_ms = order["due_ms"]
+            if order["phase"] == RESOLUTION:
+                text = "The problem was not solved within 72 hours: your order was cancelled."
+                self._cancel(order["id"], due_ms, LAPSED, text)
+            elif order["phase"] == PLACED:
+                self._ship(order["id"], due_ms)
+            else:
+                self._deliver(order["id"], due_ms)
+
+    def is_due(self, now_ms: int) -> bool:
+        """Say whether `fire_due` would do anything."""
+        return self._next(now_ms) is not None
+
+    def _next(self, now_ms):
+        return self._store.one(
+            "SELECT id, phase, due_ms FROM orders WHERE due_ms <= ? ORDER BY due_ms, seq LIMIT 1",
+            now_ms,
+        )
+
+    def _ask_customer(self, order_id, now_ms):
+        by_ms = now_ms + RESOLUTION_WINDOW_MS
+        order = self._update(order_id, resolve_by_ms=by_ms, due_ms=by_ms)
+        text = (
+            f"Your order cannot go on: {_PROBLEM_TEXT[order['problem']]}."
+            f" Please solve this by {iso(by_ms)}, or the order will be cancelled."
+        )
+        self._books.mail("order_resolution", order, now_ms, "Your order needs attention", text)
+
+    def _confirm(self, order_id, now_ms):
+        order = self._update(
+            order_id,
+            phase=PLACED,
+            confirmed_ms=now_ms,
+            cancel_by_ms=now_ms + CANCEL_WINDOW_MS,
+            expected_ms=now_ms + SHIP_AFTER_MS + DELIVER_AFTER_MS,
+            due_ms=now_ms + SHIP_AFTER_MS,
+        )
+        self._notify("OrderPlaced", order, now_ms)
+        address = "N/A (test order)" if order["test"] else "the customer's address"
+        text = (
+            f"Your order was created and goes to {address}."
+            f" You can cancel it until {iso(order['cancel_by_ms'])}."
+        )
+        self._books.mail("order_created", order, now_ms, "Your order was created", text)
+        if order["test"]:
+            self._ship(order_id, now_ms)
+
+    def _ship(self, order_id, now_ms):
+        # A test order is never delivered: it locks its slot until someone ends it.
+        test = self.find(order_id)["test"]
+        expected_ms = now_ms + DELIVER_AFTER_MS
+        order = self._update(
+            order_id,
+            phase=SHIPPED,
+            shipped_ms=now_ms,
+            expected_ms=expected_ms,
+            due_ms=None if test else expected_ms,
+        )
+        self._notify("ItemShipped", order, now_ms)
+        text = f"Your order is on its way; expect it by {iso(expected_ms)}."
+        self._books.mail("order_shipped", order, now_ms, "Your order has shipped", text)
+
+    def _deliver(self, order_id, now_ms):
+        self._update(
+            order_id, phase=DELIVERED, delivered_ms=now_ms, due_ms=None, outcome=DELIVERED
+        )
+
+    def _cancel(self, order_id, now_ms, outcome, text):
+        order = self._update(
+            order_id,
+            phase=CANCELLED,
+            cancelled_ms=now_ms,
+            expected_ms=None,
+            due_ms=None,
+            outcome=outcome,
+        )
+        self._notify("OrderCancelled", order, now_ms)
+        self._books.mail("order_cancelled", order, now_ms, "Your order was cancelled", text)
+
+    def _notify(self, kind, order, now_ms):
+        self._books.notify_order(kind, self._accounts.device(order["serial"]), order, now_ms)
+
+    def _update(self, order_id, **columns):
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self._store.run(f"UPDATE orders SET {names} WHERE id = ?", *columns.values(), order_id)
+        return self.find(order_id)
+
+
+def status_of(order) -> str:
+    """Return what GetOrderInfo calls the order's phase (newest vocabulary)."""
+    return _STATUS_OF_PHASE[order["phase"]]
+
+
+def _require(order, *phases):
+    if order["phase"] not in phases:
+        now = order["outcome"] or order["phase"]
+        raise WrongPhase(f"the order is {now}, not {' or '.join(phases)}")
+
+
+def _new_id():
+    # The observed form: 116 characters.
+    inner = f"r.{uuid.uuid4()}.{uuid.uuid4()}".encode()
+    return "amzn1.dash.v2.o." + base64.b64encode(inner).decode()

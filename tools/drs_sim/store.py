@@ -1,0 +1,119 @@
+"""The books on disk: one SQLite file, written through, that survives a kill at any moment."""
+
+import json
+import sqlite3
+from contextlib import contextmanager
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1), now_ms INTEGER NOT NULL, speed REAL NOT NULL,
+    paused INTEGER NOT NULL, version INTEGER NOT NULL
+);
+CREATE TABLE clients (
+    client_id TEXT PRIMARY KEY, model TEXT NOT NULL UNIQUE, secret TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE devices (
+    serial TEXT PRIMARY KEY, model TEXT NOT NULL, client_id TEXT NOT NULL, test INTEGER NOT NULL,
+    refresh_hash BLOB UNIQUE, registered_ms INTEGER NOT NULL, revoked_ms INTEGER, status TEXT
+);
+CREATE TABLE slots (
+    serial TEXT NOT NULL, slot TEXT NOT NULL, subscribed INTEGER NOT NULL, next_problem TEXT,
+    status TEXT, PRIMARY KEY (serial, slot)
+);
+CREATE TABLE access_tokens (
+    hash BLOB PRIMARY KEY, serial TEXT NOT NULL, expires_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX access_tokens_serial ON access_tokens (serial, expires_ms);
+CREATE TABLE orders (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, serial TEXT NOT NULL, slot TEXT NOT NULL,
+    detail_code TEXT NOT NULL, test INTEGER NOT NULL, phase TEXT NOT NULL, problem TEXT,
+    placed_ms INTEGER NOT NULL, confirmed_ms INTEGER, resolve_by_ms INTEGER,
+    cancel_by_ms INTEGER, shipped_ms INTEGER, delivered_ms INTEGER, cancelled_ms INTEGER,
+    expected_ms INTEGER, due_ms INTEGER, outcome TEXT
+);
+CREATE UNIQUE INDEX orders_open ON orders (serial, slot) WHERE outcome IS NULL;
+CREATE INDEX orders_due ON orders (due_ms) WHERE due_ms IS NOT NULL;
+CREATE TABLE notifications (
+    seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, type TEXT NOT NULL, serial TEXT NOT NULL,
+    order_id TEXT, slot TEXT, payload TEXT NOT NULL
+);
+CREATE TABLE emails (
+    seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, kind TEXT NOT NULL, serial TEXT NOT NULL,
+    order_id TEXT, subject TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE TABLE requests (
+    seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
+    status INTEGER, serial TEXT, detail_code TEXT, fault TEXT
+);
+"""
+
+
+class StoreError(Exception):
+    """The state file cannot be used; the message is one line for a person."""
+
+
+class Store:
+    """One connection, explicit transactions, rows by name."""
+
+    def __init__(self, path: str):
+        self.path = path
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=0.5, isolation_level=None, cached_statements=256
+            )
+            self._db.row_factory = sqlite3.Row
+            # Exclusive: a second simulator on the same file is refused, not interleaved.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._create()
+        except sqlite3.Error as error:
+            raise StoreError(f"state file {path}: {error}") from error
+
+    def _create(self):
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == _SCHEMA_VERSION:
+            return
+        if version or self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            raise StoreError(f"state file {self.path}: made by something else")
+        self._db.executescript(
+            f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+        )
+
+    @contextmanager
+    def transaction(self):
+        """Everything inside reaches the disk, or nothing does."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def run(self, sql: str, *values) -> int:
+        """Execute one statement; return the row id of an insert."""
+        return self._db.execute(sql, values).lastrowid
+
+    def one(self, sql: str, *values) -> sqlite3.Row | None:
+        """Return the first row of a query, or None."""
+        return self._db.execute(sql, values).fetchone()
+
+    def all(self, sql: str, *values) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
+        return self._db.execute(sql, values).fetchall()
+
+    def get_meta(self, key: str, default=None):
+        """Return a value kept under a name."""
+        row = self.one("SELECT value FROM meta WHERE key = ?", key)
+        return default if row is None else json.loads(row["value"])
+
+    def set_meta(self, key: str, value) -> None:
+        """Keep a JSON value under a name."""
+        self.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, json.dumps(value))
+
+    def close(self) -> None:
+        """Fold the log into the file and let it go."""
+        self._db.close()
