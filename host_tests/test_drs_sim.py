@@ -147,7 +147,7 @@ def seconds(text):
 def sim(tmp_path_factory):
     running = Sim(tmp_path_factory.mktemp("drs_sim"), "--time", START, "--speed", "1")
     yield running
-    running.stop()
+    assert running.stop() == 0
 
 
 @pytest.fixture
@@ -553,7 +553,8 @@ def test_bad_input_is_one_line_that_names_the_field(sim, path, body, named):
 
 def test_bad_input_elsewhere(sim, device):
     slot = f"/devices/{device.serial}/slots"
-    assert_one_line(sim.control.post("/devices", content=b"{"), 400, "body")
+    for content in (b"{", b"\xff", b'"\\ud800"', b"[" * 100_000):
+        assert_one_line(sim.control.post("/devices", content=content), 400, "body")
     assert_one_line(sim.control.put("/faults", json={}), 400, "list")
     bad = {"problem": "weather"}
     assert_one_line(sim.control.post(f"{slot}/kibble/next-order", json=bad), 400, "problem")

@@ -150,7 +150,9 @@ def _server(app, **options):
 
 
 def _bind(kind, port):
-    bound = socket.socket(socket.AF_INET, kind)
+    # Named outright: asyncio turns Nagle's delay off only where it can see that this is TCP.
+    protocol = socket.IPPROTO_TCP if kind == socket.SOCK_STREAM else socket.IPPROTO_UDP
+    bound = socket.socket(socket.AF_INET, kind, protocol)
     if kind == socket.SOCK_STREAM:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -45,8 +45,8 @@ def prepare(state: Path) -> CertFiles:
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca_cert = _make_ca(ca_key)
         _write(key_file, _key_pem(ca_key))
-        _write(files.ca_pem, ca_cert.public_bytes(_PEM))
-    _write(files.ca_der, ca_cert.public_bytes(serialization.Encoding.DER))
+        _write(files.ca_pem, ca_cert.public_bytes(_PEM), mode=0o644)
+    _write(files.ca_der, ca_cert.public_bytes(serialization.Encoding.DER), mode=0o644)
     key = ec.generate_private_key(ec.SECP256R1())
     leaf = _make_leaf(key, ca_key, ca_cert)
     _write(files.server_pem, _key_pem(key) + leaf.public_bytes(_PEM))
@@ -118,10 +118,10 @@ def _key_pem(key):
     return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
-def _write(path, data):
-    """Replace a file in one step, readable by its owner only."""
+def _write(path, data, mode=0o600):
+    """Replace a file in one step; only its owner reads it unless `mode` says otherwise."""
     temporary = path.with_name(path.name + ".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
     temporary.replace(path)

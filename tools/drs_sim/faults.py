@@ -8,7 +8,7 @@
 | `close-after` | yes | the connection closes without a byte |
 | `close-during` | yes | the head and half of the body, then the connection closes |
 | `garbage` | yes | bytes that are not HTTP, then the connection closes |
-| `slow` | yes | the answer, `seconds` between its bytes, then the connection closes |
+| `slow` | yes | the answer, `seconds` before each byte, then the connection closes |
 
 Seconds are real ones. A fault's `path` is the beginning of a request's; the first that matches
 is used up. Both spellings of the token path are one.
@@ -100,20 +100,31 @@ class Faulted:
                 front.drop()
 
     async def _send_late(self, seconds, front, scope, receive, send):
-        if seconds:
-            await asyncio.sleep(seconds)
+        if seconds and await _leaves_within(seconds, receive):
+            return
         if not front.gone:
             await self._response(scope, receive, send)
             self._on_answered()
 
     async def _send_slowly(self, front):
         for byte in b"".join(_raw(self._response)):
+            await asyncio.sleep(self._fault["seconds"])
             if front.gone:
                 return
             front.write(bytes((byte,)))
-            await asyncio.sleep(self._fault["seconds"])
         self._on_answered()
         front.drop()
+
+
+async def _leaves_within(seconds, receive):
+    """Wait; return early, and True, once the client has closed the connection."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
 
 
 def answer_body(body) -> tuple[bytes, str]:

@@ -77,6 +77,8 @@ def parse_json(body: bytes):
     if not body.strip():
         return {}
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return value
     except (ValueError, RecursionError) as error:
         raise BadInput(f"body: not JSON: {error}") from error
