@@ -5,8 +5,8 @@ import time
 
 import machine
 
-# The ESP32 port counts from 2000, the unix port from 1970; everything above this file is Unix.
-_EPOCH_S = 946684800 if time.gmtime(0)[0] == 2000 else 0
+from lowtide.dates import EPOCH_S
+
 _READSIZE = 128
 
 
@@ -29,18 +29,23 @@ def mount_root():
 
 def time_s():
     """Return the board's clock in Unix seconds; 2000-01-01 after power-on."""
-    return int(time.time()) + _EPOCH_S
+    return int(time.time()) + EPOCH_S
 
 
 def set_time(unix_s):
     """Set the board's clock, which deep sleep keeps."""
-    year, month, day, hour, minute, second = time.gmtime(unix_s - _EPOCH_S)[:6]
+    year, month, day, hour, minute, second = time.gmtime(unix_s - EPOCH_S)[:6]
     machine.RTC().datetime((year, month, day, 0, hour, minute, second, 0))
 
 
-def ticks_s():
-    """Return a count of real seconds, never set back."""
-    return time.ticks_ms() // 1000
+def ticks_ms():
+    """Return the free-running millisecond count; it wraps: only for `seconds_since`."""
+    return time.ticks_ms()
+
+
+def seconds_since(ticks_ms):
+    """Return the real seconds since `ticks_ms()`, good for six days."""
+    return time.ticks_diff(time.ticks_ms(), ticks_ms) // 1000
 
 
 def rtc_memory():

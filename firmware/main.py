@@ -102,15 +102,18 @@ class App:
             hal.time_s,
             hal.set_time,
             sys.stdout.write,
-            hal.ticks_s,
         )
         console.on_config = self.config_changed
         task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
+        heard_ms = hal.ticks_ms()
         while console.leave is None:
             if self.step():
                 await self.uplink()
+            if console.heard:
+                console.heard = False
+                heard_ms = hal.ticks_ms()
             window_s = self.console_window_s()
-            if window_s is not None and console.idle_s() >= window_s:
+            if window_s is not None and hal.seconds_since(heard_ms) >= window_s:
                 break
             await asyncio.sleep(0.1)
         task.cancel()

@@ -19,6 +19,8 @@ _BACKOFF_S = const(60)
 _BACKOFF_CAP_S = const(7200)
 _LOWEST_STEP = const(50)
 _RTC = "<BBHBIIII"
+_RTC_SIZE = const(21)
+_KEPT = ("failures", "measured_at", "retry_at", "asked_at", "reported_at")
 
 
 class Agent:
@@ -65,7 +67,7 @@ class Agent:
             rec = r.Record()
             self._store.save(rec.pack())
             return rec
-        self.log("order record lost or damaged: counts as an attempt of unknown outcome (rule 9)")
+        self.log("order record lost or damaged: counts as an attempt (rule 9)")
         return r.Record().in_doubt()
 
     def persist(self):
@@ -80,38 +82,31 @@ class Agent:
 
     def rtc_pack(self):
         """Return what RTC memory keeps: counts and schedules that may be lost without harm."""
-        level = self.level
-        lowest = r.UNKNOWN_PERMILLE if level.lowest_permille is None else level.lowest_permille
-        data = struct.pack(
-            _RTC,
-            level.low_count,
-            level.refill_count,
-            lowest,
-            min(self.failures, 255),
-            self.measured_at,
-            self.retry_at,
-            self.asked_at,
-            self.reported_at,
-        )
+        level, lowest = self.level, self.level.lowest_permille
+        values = [level.low_count, level.refill_count, r.UNKNOWN_PERMILLE]
+        if lowest is not None:
+            values[2] = lowest
+        data = struct.pack(_RTC, *(values + [getattr(self, name) for name in _KEPT]))
         return data + struct.pack("<I", binascii.crc32(data))
 
     def rtc_resume(self, data):
         """Take back `rtc_pack()`; anything else (power was lost) is ignored."""
-        size = struct.calcsize(_RTC)
-        if (
-            len(data) < size + 4
-            or struct.pack("<I", binascii.crc32(data[:size])) != data[size : size + 4]
-        ):
+        if len(data) != _RTC_SIZE + 4:
             return
-        low_count, refill_count, lowest, self.failures, *times = struct.unpack(_RTC, data[:size])
-        self.measured_at, self.retry_at, self.asked_at, self.reported_at = times
-        lowest = None if lowest == r.UNKNOWN_PERMILLE else lowest
-        self.level.resume(low_count, refill_count, lowest)
+        kept = data[:_RTC_SIZE]
+        if struct.unpack("<I", data[_RTC_SIZE:])[0] != binascii.crc32(kept):
+            return
+        low_count, refill_count, lowest, *values = struct.unpack(_RTC, kept)
+        for name, value in zip(_KEPT, values):  # noqa: B905
+            setattr(self, name, value)
+        self.level.resume(
+            low_count, refill_count, None if lowest == r.UNKNOWN_PERMILLE else lowest
+        )
 
     # -- measuring ------------------------------------------------------------------------------
 
     def measure(self):
-        """Take one reading in and act on a refill. Writes flash only when the order state moves."""
+        """Take one reading in and act on a refill. Flash is written only if the order moves."""
         self.measured_at = self._time_s()
         try:
             permille = self._gauge.read()
@@ -125,12 +120,11 @@ class Agent:
             self.log("refilled to %d.%d %%" % divmod(permille, 10))
             self.orders.refilled()
             self.persist()
-        elif self.rec.state != r.NONE and self.level.lowest_permille is not None:
+        elif self.rec.state and permille + _LOWEST_STEP <= min(self.rec.lowest_permille, 1000):
             # Flash follows the low-water mark in steps: losing RTC memory then costs at most
             # five points of refill detection, and a depletion a few writes.
-            if self.level.lowest_permille + _LOWEST_STEP <= min(self.rec.lowest_permille, 1000):
-                self.note_lowest()
-                self.persist()
+            self.note_lowest()
+            self.persist()
 
     def note_lowest(self):
         """Copy the low-water mark into the record."""
@@ -218,7 +212,7 @@ class Agent:
         """Note a failed uplink: full-jitter back-off, at least `wait_s` (Retry-After)."""
         cap_s = min(_BACKOFF_CAP_S, _BACKOFF_S << min(self.failures, 10))
         delay_s = min(_BACKOFF_CAP_S, max(wait_s, 1 + self._random(cap_s - 1)))
-        self.failures += 1
+        self.failures = min(self.failures + 1, 99)
         self.retry_at = self._time_s() + delay_s
         self.forced = False
         self.log("%s; next try in %d s" % (why, delay_s))

@@ -7,11 +7,11 @@ from micropython import const
 STR = const(0)
 INT = const(1)
 SECRET = const(2)
-CHOICE = const(3)
+MODE = const(3)
+_MODES = ("mains", "battery")
 
-# name: (kind, default, low, high) for INT, (kind, default, shortest, longest) for text in
-# characters, (kind, default, choices) for CHOICE. Times in seconds, levels in percent.
-POINTS = {
+# name: (kind, default, least, most), text counted in characters; the unit is in the name.
+POINTS: dict[str, tuple] = {
     "wifi.ssid": (STR, "", 0, 32),
     "wifi.password": (SECRET, "", 0, 63),
     "drs.host": (STR, "dash-replenishment-service-na.amazon.com", 1, 128),
@@ -28,7 +28,7 @@ POINTS = {
     "slot.id": (STR, "", 0, 128),
     "slot.capacity": (INT, 100, 1, 1000000),
     "slot.unit": (STR, "count", 1, 16),
-    "power.mode": (CHOICE, "mains", ("mains", "battery")),
+    "power.mode": (MODE, "mains", 0, 0),
     "measure.interval_s": (INT, 900, 1, 86400),
     "level.reorder_pct": (INT, 20, 1, 60),
     "level.confirm_count": (INT, 3, 2, 20),
@@ -53,32 +53,23 @@ def check(name, value):
         ValueError: one line that names the point, the limit and the remedy, never the value of
             a secret.
     """
-    point = POINTS.get(name)
-    if point is None:
-        raise ValueError("unknown setting: %s; 'config' lists them all" % _shown(name))
-    kind = point[0]
-    if kind == CHOICE:
-        if value not in point[2]:
-            raise ValueError("%s: want %s" % (name, " or ".join(point[2])))
-        return value
+    if name not in POINTS:
+        raise ValueError("unknown setting; 'config' lists them all")
+    kind, _, least, most = POINTS[name]
     if kind == INT:
         text = str(value)
-        if not text.isdigit() or len(text) > 9 or not point[2] <= int(text) <= point[3]:
-            raise ValueError("%s: want a whole number from %d to %d" % (name, point[2], point[3]))
-        return int(text)
-    if not isinstance(value, str) or not point[2] <= len(value) <= point[3]:
-        raise ValueError("%s: want %d to %d characters" % (name, point[2], point[3]))
-    if any(not " " <= c <= "~" for c in value) and name != "wifi.ssid" and name != "wifi.password":
-        raise ValueError("%s: want printable ASCII; retype it" % name)
-    if name.startswith("device.") and not all(
-        c.isalpha() or c.isdigit() or c in "+_-" for c in value
-    ):
-        raise ValueError("%s: want letters, digits, + _ - only" % name)
-    return value
-
-
-def _shown(name):
-    return "".join(c if " " <= c <= "~" else "?" for c in name[:40])
+        if text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+            return int(text)
+        want = "a whole number from %d to %d" % (least, most)
+    elif kind == MODE:
+        if value in _MODES:
+            return value
+        want = " or ".join(_MODES)
+    else:
+        if isinstance(value, str) and least <= len(value) <= most and min(value or " ") >= " ":
+            return value
+        want = "%d to %d characters, no control characters" % (least, most)
+    raise ValueError("%s: want %s" % (name, want))
 
 
 class Config:
@@ -94,12 +85,12 @@ class Config:
         self.fault = None
         self.present = status != 1
         if status > 1:
-            self.fault = "configuration damaged or newer than this firmware; configure again"
+            self.fault = "configuration damaged; set it again"
         elif payload is not None:
             try:
                 self._adopt(json.loads(payload))
             except (ValueError, AttributeError) as e:
-                self.fault = "configuration not usable (%s); set that value again" % e
+                self.fault = "configuration not usable: %s" % e
 
     def _adopt(self, stored):
         for name, value in stored.items():

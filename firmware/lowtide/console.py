@@ -7,30 +7,30 @@ from micropython import const
 
 from lowtide import VERSION, dates
 from lowtide import record as r
-from lowtide.config import POINTS
+from lowtide.config import POINTS, SECRET
 
 _MAX_LINE = const(2300)
+_SECRETS = [name.encode() for name in POINTS if POINTS[name][0] == SECRET]
 _PROMPT = "lowtide> "
 
 
 class Console:
-    """Reads commands and answers them.
+    """Reads commands and answers them. `heard` turns true with any input, `leave` names the
+    command that ends the loop; both are the caller's to act on.
 
     Args:
         agent, config, log: what it shows and drives.
         gauge: read by `measure` and `status`; their readings decide nothing.
         time_s, set_time: the local clock.
         write: `(str)` to the serial line.
-        ticks_s: `() -> int`, real seconds, for the idle time.
     """
 
-    def __init__(self, agent, config, log, gauge, time_s, set_time, write, ticks_s):
+    def __init__(self, agent, config, log, gauge, time_s, set_time, write):
         self._agent, self._config, self._log, self._gauge = agent, config, log, gauge
         self._time_s, self._set_time, self._write = time_s, set_time, write
-        self._ticks_s = ticks_s
         self._json = False
         self._line = bytearray()
-        self._input_at = ticks_s()
+        self.heard = False
         self.leave = None
         self.on_config = None
         self._commands = {
@@ -47,10 +47,6 @@ class Console:
             "json": self._json_mode,
         }
 
-    def idle_s(self):
-        """Return the real seconds since the last input."""
-        return self._ticks_s() - self._input_at
-
     async def run(self, reader):
         """Serve commands from `reader` (an asyncio stream) for ever."""
         self._write(_PROMPT)
@@ -60,7 +56,7 @@ class Console:
                 # A serial line that is gone for the moment reads as empty at once.
                 await asyncio.sleep(1)
                 continue
-            self._input_at = self._ticks_s()
+            self.heard = True
             self.feed(data)
 
     def feed(self, data):
@@ -81,11 +77,10 @@ class Console:
 
     def _echo(self, byte):
         # Once a secret's name is typed its value is not echoed.
-        words = bytes(self._line).split(b" ", 2)
-        point = POINTS.get(words[1].decode()) if len(words) > 2 and max(words[1]) < 127 else None
-        self._write(
-            "*" if point and point[0] == 2 and byte != 32 else chr(byte) if 31 < byte < 127 else ""
-        )
+        if 31 < byte < 127:
+            words = bytes(self._line).split(None, 2)
+            secret = len(words) > 2 and words[1] in _SECRETS
+            self._write("*" if secret else chr(byte))
 
     def _answer(self, line):
         # Exactly one answer, whatever was typed.
@@ -214,7 +209,7 @@ class Console:
 def _text(answer):
     if not answer["ok"]:
         return "error: %s\n" % answer["error"]
-    lines = []
+    lines: list[str] = []
     for name, value in sorted(answer.items()):
         if isinstance(value, dict):
             lines.extend("%s = %s" % item for item in sorted(value.items()))

@@ -36,7 +36,7 @@ class Orders:
         self.rec = rec
         self._config = config
         self._seen_open = False
-        self._before = None
+        self._before = (r.NONE, 0, 0)
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -47,28 +47,22 @@ class Orders:
         (rule 9). `forced`: a person typed `order --now` (rule 10).
         """
         rec = self.rec
+        if rec.blocked:
+            doubt = doubt or "blocked: %s" % r.BLOCKS[rec.blocked]
         if doubt:
             return Verdict(False, "rule 9: " + doubt)
-        if rec.blocked:
-            return Verdict(False, "rule 9: blocked, " + r.BLOCKS[rec.blocked])
         if not low:
             return Verdict(False, "rule 3: not confirmed low")
         if self._in_window(now_s):
-            if forced:
-                return Verdict(
-                    False, "rule 10: inside the repeat window; the agent repeats itself"
-                )
-            return Verdict(True, "rule 4: repeating an unanswered order", now_s, True)
+            return Verdict(not forced, "rule 4: inside the repeat window", now_s, True)
         why, at_s = self._by_state()
         if forced:
-            if self._seen_open or (rec.state in _OPEN and at_s == 0):
+            if self._seen_open or (rec.state in _OPEN and not at_s):
                 return Verdict(False, "rule 10: an order is known to be open")
-            return Verdict(True, "rule 10: ordered by hand", now_s)
-        if at_s == 0:
-            return Verdict(False, why)
-        if rec.attempt_at:
+            return Verdict(True, "rule 10: by hand", now_s)
+        if at_s and rec.attempt_at:
             at_s = max(at_s, rec.attempt_at + self._config["order.min_interval_s"])
-        return Verdict(now_s >= at_s, why, at_s)
+        return Verdict(0 < at_s <= now_s, why, at_s)
 
     def _in_window(self, now_s):
         rec = self.rec
@@ -90,7 +84,7 @@ class Orders:
         if self.askable() and rec.state in _OPEN:
             return "rule 2: an order is open", 0
         if not rec.horizon_at:
-            return "rule 7: nothing is known; the horizon starts at the next verified time", NEVER
+            return "rule 7: nothing is known; waits for a verified time", NEVER
         return "rule 7: nothing is known of the order", (
             rec.horizon_at + self._config["order.horizon_s"]
         )
@@ -173,7 +167,7 @@ class Orders:
         rec.event_id = event_id
         if ordered_at:
             rec.ordered_at = rec.horizon_at = ordered_at
-        rec.late = rec.lapsed = False
+        rec.late = rec.lapsed = 0
         rec.bad_days = rec.bad_day = 0
 
     def refused(self, block, repeat):
@@ -207,12 +201,12 @@ class Orders:
                 rec.state = r.RESOLUTION
                 window_s = self._config["order.resolution_window_s"]
                 if now_s >= rec.ordered_at + window_s - _LAPSE_SLACK_S:
-                    rec.late = True
+                    rec.late = 1
 
     def _cancelled(self, now_s):
         rec = self.rec
         window_s = self._config["order.resolution_window_s"]
-        rec.lapsed = (
+        rec.lapsed = int(
             rec.state == r.RESOLUTION
             and rec.late
             and now_s <= rec.ordered_at + window_s + _LAPSE_SLACK_S
@@ -236,7 +230,7 @@ class Orders:
         """The depletion ended. The last id and the time of the last order stay."""
         rec = self.rec
         rec.state = r.NONE
-        rec.late = rec.lapsed = False
+        rec.late = rec.lapsed = 0
         rec.cancels = rec.lapses = rec.bad_days = rec.bad_day = 0
         rec.horizon_at = rec.cancelled_at = 0
         rec.lowest_permille = r.UNKNOWN_PERMILLE

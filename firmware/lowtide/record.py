@@ -34,8 +34,21 @@ BLOCKS = (None, "unsubscribed", "revoked", "no_such_slot", "no_such_slot")
 UNKNOWN_PERMILLE = const(0xFFFF)
 MAX_ID = const(255)
 
-_FORMAT = "<BBBBBBHHIIIIB"
+# Schema 1, little-endian: the fields in this order, then the id in UTF-8.
+_FORMAT = "<7B2H4I"
+_SIZE = const(27)
 _TIMES = ("attempt_at", "ordered_at", "horizon_at", "cancelled_at")
+_FIELDS = (
+    "state",
+    "blocked",
+    "late",
+    "lapsed",
+    "cancels",
+    "lapses",
+    "bad_days",
+    "bad_day",
+    "lowest_permille",
+) + _TIMES
 
 
 class Record:
@@ -43,18 +56,30 @@ class Record:
 
     `attempt_at` first send of the latest attempt; `ordered_at` the order; `horizon_at` since when
     nothing is known (rule 7); `cancelled_at` when the cancellation was first seen (rule 5).
-    `late` the resolution was still seen near its end, `lapsed` it ended so (rule 6). `cancels`,
+    `late`: the resolution was still seen near its end, `lapsed`: it ended so (rule 6). `cancels`,
     `lapses`: of this depletion. `bad_days`, `bad_day`: days on which GetOrderInfo refused the id.
-    `lowest_permille`: lowest level of the depletion. `event_id`: the last id kept, at most 255.
+    `lowest_permille`: lowest level of the depletion. `event_id`: the last id kept, at most 255
+    bytes.
     """
 
+    state: int
+    blocked: int
+    late: int
+    lapsed: int
+    cancels: int
+    lapses: int
+    bad_days: int
+    bad_day: int
+    lowest_permille: int
+    attempt_at: int
+    ordered_at: int
+    horizon_at: int
+    cancelled_at: int
+
     def __init__(self):
-        self.state = NONE
-        self.blocked = FREE
-        self.late = self.lapsed = False
-        self.cancels = self.lapses = self.bad_days = self.bad_day = 0
+        for name in _FIELDS:
+            setattr(self, name, 0)
         self.lowest_permille = UNKNOWN_PERMILLE
-        self.attempt_at = self.ordered_at = self.horizon_at = self.cancelled_at = 0
         self.event_id = ""
 
     def in_doubt(self):
@@ -65,35 +90,16 @@ class Record:
     def clamp(self, now_s):
         """Bring times later than the verified now back to it (rule 8)."""
         for name in _TIMES:
-            if getattr(self, name) > now_s:
-                setattr(self, name, now_s)
+            setattr(self, name, min(getattr(self, name), now_s))
 
     def latest_s(self):
         """Return the latest time in the record: the calendar was at least there once."""
-        return max(getattr(self, name) for name in _TIMES)
+        return max([getattr(self, name) for name in _TIMES])
 
     def pack(self):
         """Return the record as bytes."""
-        event_id = self.event_id.encode()
-        return (
-            struct.pack(
-                _FORMAT,
-                self.state,
-                self.blocked,
-                self.late | self.lapsed << 1,
-                self.cancels,
-                self.lapses,
-                self.bad_days,
-                self.bad_day,
-                self.lowest_permille,
-                self.attempt_at,
-                self.ordered_at,
-                self.horizon_at,
-                self.cancelled_at,
-                len(event_id),
-            )
-            + event_id
-        )
+        values = [getattr(self, name) for name in _FIELDS]
+        return struct.pack(_FORMAT, *values) + self.event_id.encode()
 
 
 def unpack(data):
@@ -102,28 +108,11 @@ def unpack(data):
     Raises:
         ValueError: the bytes are not a record that this firmware could have written.
     """
-    size = struct.calcsize(_FORMAT)
-    if len(data) < size or len(data) != size + data[size - 1]:
-        raise ValueError("order record: wrong length")
     rec = Record()
-    (
-        rec.state,
-        rec.blocked,
-        flags,
-        rec.cancels,
-        rec.lapses,
-        rec.bad_days,
-        rec.bad_day,
-        rec.lowest_permille,
-        rec.attempt_at,
-        rec.ordered_at,
-        rec.horizon_at,
-        rec.cancelled_at,
-        _,
-    ) = struct.unpack(_FORMAT, data[:size])
-    if rec.state >= len(STATES) or rec.blocked >= len(BLOCKS):
-        raise ValueError("order record: unknown state")
-    rec.late = bool(flags & 1)
-    rec.lapsed = bool(flags & 2)
-    rec.event_id = data[size:].decode()
-    return rec
+    if _SIZE <= len(data) <= _SIZE + MAX_ID:
+        for name, value in zip(_FIELDS, struct.unpack(_FORMAT, data[:_SIZE])):  # noqa: B905
+            setattr(rec, name, value)
+        rec.event_id = data[_SIZE:].decode()
+        if rec.state < len(STATES) and rec.blocked < len(BLOCKS):
+            return rec
+    raise ValueError("order record: not understood")

@@ -1,0 +1,61 @@
+# Lowtide. `make help` lists the targets; every one sets up what it needs.
+PY := .venv/bin/python
+READY := .venv/.ready
+BOARD ?= host
+PORT ?=
+STAGE := build/$(BOARD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lowtide needs Python 3.11")'
+	@echo "setting up .venv (once)"
+	@test -x $(PY) || python3 -m venv .venv
+	@$(PY) -m pip install -q --disable-pip-version-check pip==26.3
+	@$(PY) -m pip install -q --disable-pip-version-check --group dev
+	@touch $@
+
+demo: $(READY) ## the main job: the agent on the virtual board through every flow of the service
+	@$(PY) -m tools.demo
+
+test: $(READY) ## every test, on CPython and on the real MicroPython
+	@$(PY) -m pytest
+
+sim: $(READY) ## the DRS simulator, until Ctrl-C
+	@mkdir -p build
+	@$(PY) -m tools.drs_sim --port 0 --control-port 0 --ntp-port 0 --state build/sim.db --ready build/sim.json
+
+board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ctrl-C
+	@mkdir -p build; test -e build/level || echo 0.5 > build/level
+	@test -e build/sim.json || { echo "start 'make sim' in another terminal first"; exit 1; }
+	@echo "serial port: $(CURDIR)/build/board"
+	@$(PY) -m tools.virtual_board --flash build/flash.img --link build/board --level build/level \
+	  --heap 128k --ready build/board.json \
+	  --clock-from $$($(PY) -c 'import json; print(json.load(open("build/sim.json"))["control"])')
+
+port:
+	@test -n "$(PORT)" || { echo "say which port: make $(MAKECMDGOALS) PORT=/dev/ttyUSB0 BOARD=$(BOARD)"; exit 2; }
+
+deploy: $(READY) port ## compile the agent and copy it to the board on PORT=
+	@$(PY) -m tools.image stage --board $(BOARD) --out $(STAGE)
+	@$(PY) -m mpremote connect $(PORT) fs cp -r $(STAGE)/. : + reset
+
+console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
+	@$(PY) -m mpremote connect $(PORT) resume repl
+
+lint: $(READY) ## ruff: style, complexity, formatting
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+types: $(READY) ## mypy: the firmware against the ESP32 port's stubs
+	@test -d typings/stdlib || $(PY) -m pip install -q --disable-pip-version-check \
+	  --target typings micropython-esp32-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
+	@$(PY) -m mypy
+
+check: lint types test ## lint, types and test
+
+clean: ## remove build output and the virtual environment
+	rm -rf .venv build typings
+
+.PHONY: help demo test sim board port deploy console lint types check clean
+.DEFAULT_GOAL := help

