@@ -390,6 +390,15 @@ def test_resolved_problem_places_the_order(sim, device):
     assert device.order() != order_id
 
 
+def test_customer_may_cancel_instead_of_resolving(device):
+    device.next_problem("stock")
+    order_id = device.order()
+    assert device.customer("ship", order_id).status_code == 409
+    assert device.customer("cancel", order_id).json()["outcome"] == "cancelled"
+    assert device.notified() == ["OrderCancelled"]
+    assert device.order_info(order_id)["status"] == "Cancelled"
+
+
 def test_what_falls_due_in_one_jump_happens_in_order(sim):
     slow, quick = sim.device(), sim.device()
     slow.next_problem("stock")
@@ -614,6 +623,22 @@ def test_killed_simulator_goes_on_where_it_was(tmp_path):
     assert device.replenish().json()["eventInstanceId"] == order_id
     sim.advance(1)
     assert device.orders()[0]["outcome"] == "lapsed"
+    assert sim.stop() == 0
+
+
+def test_end_does_not_wait_for_a_delayed_answer_or_a_poll(tmp_path):
+    sim = Sim(tmp_path)
+    device = sim.device()
+    sim.faults({"path": "/replenish", "action": "delay", "seconds": 60})
+    clock = f"{sim.ready['control']}/clock?after={sim.control.get('/clock').json()['version']}"
+    with ThreadPoolExecutor(2) as pool:
+        late = pool.submit(device.replenish, timeout=50)
+        poll = pool.submit(httpx.get, clock, trust_env=False, timeout=50)
+        while not device.orders():
+            time.sleep(0.01)
+        sim.process.send_signal(signal.SIGINT)
+        assert isinstance(late.exception(), httpx.TransportError)
+        assert poll.result().status_code == 200
     assert sim.stop() == 0
 
 

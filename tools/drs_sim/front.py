@@ -13,6 +13,13 @@ class Front(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = {EXTENSION: self}
 
+    def shutdown(self):
+        """End the connection with the server, a scripted delay included."""
+        if self.cycle is None or self.cycle.response_complete:
+            super().shutdown()
+        else:
+            self.drop()
+
     @property
     def gone(self) -> bool:
         """Whether the connection is closed or closing, by either side."""
