@@ -1,0 +1,129 @@
+"""Command line of the virtual board; see README.md beside it."""
+
+import argparse
+import datetime
+import fcntl
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+from tools.virtual_board import flash, shims
+from tools.virtual_board.board import PWRON_RESET, Board
+from tools.virtual_board.bridge import Bridge, Waker
+from tools.virtual_board.clock import BoardClock
+from tools.virtual_board.events import Events
+from tools.virtual_board.interpreter import Parts
+from tools.virtual_board.peripherals import Peripherals
+from tools.virtual_board.serial_port import SerialPort
+from tools.virtual_board.world import ClockFollower, World
+
+_FIRST_FREE_FD = 10  # the interpreter's own descriptors are below
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        self.exit(2, f"virtual_board: {message}\n")
+
+
+def _heap(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d*[kKmM]?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 128k")
+    return text
+
+
+def _unix_time(text: str) -> float:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO 8601 time") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.timezone.utc)
+    return moment.timestamp()
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed")
+    return speed
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count from 1")
+    return int(text)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = _Parser(prog="virtual_board", description="A virtual ESP32 behind a serial port.")
+    parser.add_argument("--flash", type=Path, required=True, help="2 MiB littlefs image")
+    parser.add_argument("--link", type=Path, required=True, help="name of the serial port")
+    parser.add_argument("--level", type=Path, required=True, help="amount in the bin, 0.0 to 1.0")
+    parser.add_argument("--ready", type=Path, required=True, help="JSON file, written when ready")
+    parser.add_argument("--heap", type=_heap, default="128k")
+    parser.add_argument("--clock-from", metavar="CONTROL_URL", help="follow a simulator's clock")
+    parser.add_argument("--speed", type=_speed, help="of the calendar (default 1)")
+    parser.add_argument("--time", type=_unix_time, help="start of the calendar (default now)")
+    parser.add_argument("--cut-after", type=_count, default=0, metavar="N")
+    parser.add_argument("--events", type=Path, help="file for JSON lines")
+    arguments = parser.parse_args()
+    if arguments.clock_from and (arguments.speed is not None or arguments.time is not None):
+        parser.error("--clock-from excludes --speed and --time")
+    if arguments.link.exists() and not arguments.link.is_symlink():
+        parser.error(f"{arguments.link} exists and is not a link")
+    return arguments
+
+
+def _world(arguments: argparse.Namespace, waker: Waker) -> World:
+    if arguments.clock_from:
+        follower = ClockFollower(arguments.clock_from, waker.wake)
+        follower.start()
+        return follower.world
+    start = time.time() if arguments.time is None else arguments.time
+    return World(start, 1.0 if arguments.speed is None else arguments.speed)
+
+
+def _high_fd(fd: int) -> int:
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
+
+
+def _write_ready(arguments: argparse.Namespace, port: SerialPort) -> None:
+    ready = {"port": port.name, "pid": os.getpid(), "link": str(arguments.link)}
+    making = arguments.ready.with_name(f"{arguments.ready.name}.{os.getpid()}.new")
+    making.write_text(json.dumps(ready))
+    making.replace(arguments.ready)
+
+
+def main() -> int:
+    arguments = _arguments()
+    waker = Waker()
+    try:
+        world = _world(arguments, waker)
+        flash.prepare(arguments.flash)
+        flash_fd = _high_fd(os.open(arguments.flash, os.O_RDWR))
+        events = Events(arguments.events, world)
+        port = SerialPort(arguments.link)
+    except (OSError, ValueError) as exc:
+        print(f"virtual_board: {exc}", file=sys.stderr)
+        return 2
+    clock = BoardClock(world)
+    parts = Parts(flash_fd, _high_fd(clock.faketime_fd), shims.compiled(), arguments.heap)
+    peripherals = Peripherals(clock, arguments.level, arguments.flash)
+    board = Board(parts, world, peripherals, events, port.send, arguments.cut_after)
+    try:
+        board.boot(PWRON_RESET)
+        _write_ready(arguments, port)
+        return Bridge(board, port, clock, waker).run()
+    finally:
+        board.power_off()
+        port.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

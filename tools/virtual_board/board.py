@@ -1,0 +1,194 @@
+"""The board between power-on and power-off: interpreters one after the other, sleep, resets."""
+
+import math
+import re
+import time
+from collections.abc import Callable
+
+from tools.virtual_board.events import Events
+from tools.virtual_board.interpreter import Interpreter, Parts
+from tools.virtual_board.loader import EXIT_FRIENDLY
+from tools.virtual_board.peripherals import Peripherals
+from tools.virtual_board.world import World
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
+TIMER_WAKE = 4
+
+_HELD_MAX = 4096  # input kept while the interpreter starts
+_CRASH_PAUSE_S = 0.2
+_BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
+
+
+class Board:
+    def __init__(
+        self,
+        parts: Parts,
+        world: World,
+        peripherals: Peripherals,
+        events: Events,
+        send: Callable[[bytes], None],
+        cut_after: int = 0,
+    ):
+        self.chip: Interpreter | None = None
+        self.is_cut = False
+        self._parts = parts
+        self._world = world
+        self._peripherals = peripherals
+        self._events = events
+        self._send = send
+        self._cut_after = cut_after
+        self._operations = 0  # flash programs and erases since power-on
+        self._wake_at = math.inf  # on the world's calendar
+        self._watchdog_s = 0.0
+        self._bites_at = math.inf  # monotonic
+        self._requests = {
+            "h": self._hello,
+            "U": self._is_up,
+            "c": lambda _: bytes((self._cause, self._wake_reason)),
+            "b": self._set_transparent,
+            "w": self._start_watchdog,
+            "f": self._feed_watchdog,
+            "P": self._count_program,
+            "E": self._count_erase,
+            "X": self._cut,
+            "s": self._sleep,
+            "r": self._reset,
+        }
+
+    def boot(self, cause: int, wake_reason=0, is_raw=False, runs_main=True) -> None:
+        if cause not in (SOFT_RESET, PWRON_RESET):
+            self._bites_at = math.inf
+        self._cause, self._wake_reason = cause, wake_reason
+        self._runs_main = runs_main and not is_raw
+        self._held: bytearray | None = bytearray()
+        self._is_transparent = False
+        self._last_byte = b""
+        self._programs = self._erases = 0
+        self._wake_at = math.inf
+        self._booted_at = time.monotonic()
+        self._events.emit("boot", cause=cause)
+        self.chip = Interpreter(self._parts, is_raw)
+
+    def type(self, data: bytes) -> None:
+        """Takes input from the serial port; what comes while the board sleeps is lost."""
+        if self.chip is None:
+            return
+        if self._held is None:
+            self.chip.type(data)
+        elif len(self._held) < _HELD_MAX:
+            self._held += data
+
+    def serve(self) -> None:
+        """Moves the interpreter's output on, answers its requests, notices its end."""
+        chip = self.chip
+        if chip is None:
+            return
+        is_running = self._forward_output(chip)
+        for op, sequence, payload in chip.requests():
+            # A request comes after the output that was printed before it.
+            self._forward_output(chip)
+            answer = self._peripherals.answer(op, payload)
+            if answer is None:
+                answer = self._requests[op](payload)
+            if self.chip is not chip:
+                return
+            if answer is not None:
+                chip.answer(sequence, answer)
+        if not is_running:
+            self._ended(chip)
+
+    def seconds_to_timer(self) -> float:
+        """Real seconds until `on_timer` has something to do."""
+        if self.chip is None:
+            return self._world.real_seconds_until(self._wake_at)
+        return max(self._bites_at - time.monotonic(), 0)
+
+    def on_timer(self) -> None:
+        if self.chip is None:
+            if self._world.now() >= self._wake_at:
+                self.boot(DEEPSLEEP_RESET, TIMER_WAKE)
+        elif time.monotonic() >= self._bites_at:
+            self._events.emit("wdt")
+            self.power_off()
+            self.boot(WDT_RESET)
+
+    def power_off(self) -> None:
+        if self.chip is not None:
+            self._forward_output(self.chip)
+            self.chip.kill()
+            self.chip = None
+
+    def _forward_output(self, chip: Interpreter) -> bool:
+        """Returns False when the interpreter is gone."""
+        while data := chip.read():
+            last, self._last_byte = self._last_byte, data[-1:]
+            if not self._is_transparent:
+                data = _BARE_NEWLINE.sub(b"\r\n", last + data)[len(last) :]
+            self._send(data)
+        return data is not None
+
+    def _ended(self, chip: Interpreter) -> None:
+        """The program or the prompt ended by itself: a soft reset, unless something broke."""
+        self.power_off()
+        status = chip.wait()
+        if status in (EXIT_FRIENDLY, EXIT_FRIENDLY + 1):
+            self._send(b"MPY: soft reboot\r\n")
+            self.boot(SOFT_RESET, is_raw=status != EXIT_FRIENDLY)
+        elif status == -2:
+            # Ctrl-C hit the moment between program and prompt.
+            self.boot(SOFT_RESET, runs_main=False)
+        else:
+            self._events.emit("crash", status=status)
+            time.sleep(_CRASH_PAUSE_S)
+            self.boot(HARD_RESET)
+
+    def _hello(self, _) -> bytes:
+        cut_after = self._cut_after - self._operations if self._cut_after else 0
+        return b"%d %d" % (self._runs_main, cut_after)
+
+    def _is_up(self, _) -> bytes:
+        held, self._held = self._held, None
+        if held and self.chip:
+            self.chip.type(bytes(held))
+        return b""
+
+    def _set_transparent(self, flag: bytes) -> bytes:
+        self._is_transparent = flag == b"1"
+        return b""
+
+    def _start_watchdog(self, timeout_ms: bytes) -> None:
+        self._watchdog_s = int(timeout_ms) / 1000
+        self._feed_watchdog(b"")
+
+    def _feed_watchdog(self, _) -> None:
+        self._bites_at = time.monotonic() + self._watchdog_s
+
+    def _count_program(self, _) -> None:
+        self._operations += 1
+        self._programs += 1
+
+    def _count_erase(self, _) -> None:
+        self._operations += 1
+        self._erases += 1
+
+    def _cut(self, _) -> None:
+        self._events.emit("cut", op=self._operations + 1)
+        self.power_off()
+        self.is_cut = True
+
+    def _sleep(self, time_ms: bytes) -> None:
+        duration_s = int(time_ms) / 1000
+        self._wake_at = self._world.now() + duration_s if duration_s > 0 else math.inf
+        self._events.emit(
+            "sleep",
+            until=round(self._wake_at, 3) if duration_s > 0 else None,
+            programs=self._programs,
+            erases=self._erases,
+            awake_ms=round((time.monotonic() - self._booted_at) * 1000),
+        )
+        self.power_off()
+
+    def _reset(self, _) -> None:
+        self._events.emit("reset", programs=self._programs, erases=self._erases)
+        self.power_off()
+        self.boot(HARD_RESET)

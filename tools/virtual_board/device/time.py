@@ -1,0 +1,26 @@
+"""`time` of the ESP32 port: whole seconds since 2000, on the board's own clock."""
+
+from time import *
+import time as _unix
+from vb_bus import ask
+
+_Y2000 = 946684800
+
+
+def time_ns():
+    return int(ask("t"))
+
+
+def time():
+    return time_ns() // 1000000000
+
+
+def gmtime(secs=None):
+    return _unix.gmtime(int(time() if secs is None else secs) + _Y2000)[:8]
+
+
+localtime = gmtime
+
+
+def mktime(when):
+    return int(_unix.mktime(tuple(when[:8]))) - _Y2000
