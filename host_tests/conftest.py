@@ -1,0 +1,22 @@
+"""Two lanes over host_tests/both: CPython as usual, and the real MicroPython beside it."""
+
+from pathlib import Path
+
+import pytest
+from mp_runner import MicroPythonFile
+
+BOTH = Path(__file__).parent / "both"
+
+
+def pytest_collect_file(file_path, parent):
+    """Collect each file of both/ a second time, for the interpreter."""
+    if file_path.parent == BOTH and file_path.match("test_*.py"):
+        return MicroPythonFile.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(request, monkeypatch, tmp_path):
+    """Give each test of both/ an empty current folder, as the other lane does."""
+    if request.path.parent == BOTH:
+        monkeypatch.chdir(tmp_path)
