@@ -40,7 +40,7 @@ def _unix_time(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not an ISO 8601 time") from None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.timezone.utc)
+        moment = moment.replace(tzinfo=datetime.UTC)
     return moment.timestamp()
 
 
@@ -113,7 +113,9 @@ def main() -> int:
         print(f"virtual_board: {exc}", file=sys.stderr)
         return 2
     clock = BoardClock(world)
-    parts = Parts(flash_fd, _high_fd(clock.faketime_fd), shims.compiled(), arguments.heap)
+    rom_fd = os.memfd_create("shims")
+    os.write(rom_fd, shims.image())
+    parts = Parts(flash_fd, _high_fd(rom_fd), _high_fd(clock.faketime_fd), arguments.heap)
     peripherals = Peripherals(clock, arguments.level, arguments.flash)
     board = Board(parts, world, peripherals, events, port.send, arguments.cut_after)
     try:

@@ -90,4 +90,3 @@ class Bridge:
         if self._board.chip and now >= self._refresh_at:
             self._clock.refresh()
             self._refresh_at = now + self._clock.refresh_interval_s()
-

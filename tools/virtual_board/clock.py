@@ -15,7 +15,7 @@ class BoardClock:
     def __init__(self, world: World):
         self._world = world
         self._offset_s = Y2000_UNIX_S - world.now()
-        # mbedTLS asks the C library for the date, which libfaketime shifts by what is in this file.
+        # mbedTLS asks the C library for the date; libfaketime shifts it by what is in this file.
         self.faketime_fd = os.memfd_create("faketime")
         self.refresh()
 

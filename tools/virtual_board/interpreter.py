@@ -1,7 +1,8 @@
 """One run of MicroPython, from a reset to the next, and the wires to it.
 
-Its standard streams are pipes, not a terminal: the REPL flushes a terminal's input at every prompt,
-which loses what mpremote has already sent, as no UART does. Ctrl-C is therefore ours to deliver.
+Its standard streams are pipes, not a terminal: the REPL flushes a terminal's input at every
+prompt, which loses what mpremote has already sent, as no UART does; and while it runs code that
+came by raw paste, a terminal makes no signal of Ctrl-C. So Ctrl-C is ours to deliver.
 """
 
 import importlib.util
@@ -21,17 +22,17 @@ import libfaketime
 _LOADER = Path(__file__).with_name("loader.py")
 _FAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
 _HEADER = struct.Struct("<BBH")
-# A second SIGINT before the first is served ends MicroPython's unix port; on a board it is nothing.
+# A second SIGINT before the first is served ends the unix port; on a board it is nothing.
 _INTERRUPT_GAP_S = 0.05
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What every run of this board is made with."""
+    """What every run of this board is made with. Descriptors are above the loader's own."""
 
     flash_fd: int
+    rom_fd: int
     faketime_fd: int
-    shims: Path
     heap: str
 
 
@@ -61,14 +62,14 @@ class Interpreter:
         self.wire_fd = self._wire.fileno()
         for fd in (self._stdin, self.output_fd, self.wire_fd):
             os.set_blocking(fd, False)
-        wires = (wire.fileno(), parts.flash_fd)
-        arguments = [*map(str, wires), _packages(), parts.heap, str(int(is_raw)), str(parts.shims)]
+        fds = (wire.fileno(), parts.flash_fd, parts.rom_fd)
+        arguments = [os.getpid(), *fds, _packages(), parts.heap, int(is_raw)]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_LOADER), str(os.getpid()), *arguments],
+            [sys.executable, "-I", "-S", str(_LOADER), *map(str, arguments)],
             stdin=stdin,
             stdout=stdout,
             stderr=stdout,
-            pass_fds=(*wires, parts.faketime_fd),
+            pass_fds=(*fds, parts.faketime_fd),
             env=_environment(parts.faketime_fd),
             cwd="/",
             start_new_session=True,

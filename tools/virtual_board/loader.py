@@ -1,7 +1,7 @@
 """Runs in the board's process: becomes MicroPython. Executed by path, without site-packages.
 
 The interpreter from PyPI is a CPython extension module, so this is the smallest CPython around it.
-usage: loader.py PARENT_PID WIRE_FD FLASH_FD PACKAGES HEAP RAW SHIMS
+usage: loader.py PARENT_PID WIRE_FD FLASH_FD ROM_FD PACKAGES HEAP RAW
 """
 
 import ctypes
@@ -22,7 +22,7 @@ def _die_with_parent(parent_pid):
 
 
 def _unlink_faketime_objects():
-    """libfaketime keeps its mapping; its names would pile up, since nobody here exits by itself."""
+    """libfaketime keeps its mapping; the names would pile up, as nobody here exits normally."""
     for name in ("sem.faketime_sem_", "faketime_shm_"):
         try:
             os.unlink(f"/dev/shm/{name}{os.getpid()}")
@@ -30,13 +30,24 @@ def _unlink_faketime_objects():
             continue
 
 
-def main(parent_pid, wire_fd, flash_fd, packages, heap, raw, shims):
+def _start(rom):
+    """Returns the first lines of MicroPython; they leave no name behind."""
+    return (
+        "__import__('vfs').mount(__import__('vfs').VfsRom(__import__('uctypes')"
+        f".bytearray_at({ctypes.addressof(rom)}, {len(rom)})), '/rom')\n"
+        "__import__('sys').path[:] = ['/rom']\n"
+        "__import__('vb_start').start(globals())\n"
+    )
+
+
+def main(parent_pid, wire_fd, flash_fd, rom_fd, packages, heap, raw):
     _die_with_parent(int(parent_pid))
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _unlink_faketime_objects()
-    # The tool hands over descriptors above 4, so that neither dup2 hits the other.
     os.dup2(int(wire_fd), _WIRE_FD)
     os.dup2(int(flash_fd), _FLASH_FD)
+    rom_fd = int(rom_fd)
+    rom = ctypes.create_string_buffer(os.pread(rom_fd, os.fstat(rom_fd).st_size, 0))
     sys.path.insert(0, packages)
     import micropython_run
 
@@ -44,8 +55,8 @@ def main(parent_pid, wire_fd, flash_fd, packages, heap, raw, shims):
     # it tells which prompt saw Ctrl-D.
     mode = ctypes.c_int.in_dll(ctypes.CDLL(micropython_run.__file__), "pyexec_mode_kind")
     mode.value = int(raw)
-    start = f"import sys;sys.path.insert(0,{shims!r});__import__('vb_start').start(globals())"
-    micropython_run.run_main(["micropython", "-X", f"heapsize={heap}", "-i", "-c", start])
+    options = ["-X", f"heapsize={heap}", "-i", "-c", _start(rom)]
+    micropython_run.run_main(["micropython", *options])
     os._exit(EXIT_FRIENDLY + mode.value)
 
 

@@ -13,7 +13,7 @@ _BREATH_S = 0.02  # against a service that answers at once without news
 
 
 class World:
-    """Calendar time as a line through (monotonic, unix) with a slope; safe to read from any thread."""
+    """Calendar time: a line through (monotonic, unix) with a slope, read from any thread."""
 
     def __init__(self, now_s: float, speed: float):
         self._line = (time.monotonic(), now_s, speed)

@@ -1,12 +1,12 @@
 """The wire between the shims and the tool: framed requests on an inherited socket.
 
-A request is op, sequence, length (2 bytes) and payload; an answer is sequence, length, payload. The
-sequence lets `ask` drop the answer of a request that Ctrl-C cut short.
+A request is op, sequence, length (2 bytes) and payload; an answer is sequence, length, payload.
+The sequence lets `ask` drop the answer of a request that Ctrl-C cut short.
 """
 
 import struct
 
-_wire = open(3, "r+b")
+_wire = open(3, "r+b")  # noqa: SIM115 (for as long as the board runs)
 _seq = 0
 
 
@@ -34,5 +34,5 @@ def halt(op, payload=b""):
     while True:
         try:
             _wire.read(1)
-        except BaseException:
-            continue  # Ctrl-C does not bring back a board that is going down
+        except BaseException:  # noqa: BLE001 (Ctrl-C does not bring it back)
+            continue

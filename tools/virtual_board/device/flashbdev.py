@@ -1,7 +1,7 @@
 """The flash: the `vfs` partition of a 4 MB ESP32, in the file on descriptor 4.
 
-On silicon a block device call is C and cannot be interrupted. Here a KeyboardInterrupt would unwind
-littlefs itself, so the methods are straight-line code: MicroPython raises it at jumps only.
+On silicon a block device call is C and cannot be interrupted. Here a KeyboardInterrupt would
+unwind littlefs itself, so the methods are straight-line code: MicroPython raises it at jumps.
 """
 
 from vb_bus import _wire
@@ -9,14 +9,13 @@ from vb_bus import _wire
 _BLOCK = 4096
 _BLOCKS = 512
 _ERASED = b"\xff" * 512
-_PROGRAMMED = b"P\0\0\0"
-_ERASE = b"E\0\0\0"
-_OPS = (b"E\0\0\0P\0\0\0", b"P\0\0\0")
+_NOTE_ERASE = b"E\0\0\0"
+_NOTES_PROGRAM = (b"E\0\0\0P\0\0\0", b"P\0\0\0")
 
 
 class Flash:
     def __init__(self):
-        self._file = open(4, "r+b")
+        self._file = open(4, "r+b")  # noqa: SIM115 (for as long as the board runs)
         none = self._none
         self._ioctl = (none, none, none, none, self._count, self._size, self._erase)
 
@@ -28,7 +27,7 @@ class Flash:
         """Programs; without an offset erases first, as the port's two-argument form does."""
         self._file.seek(block * _BLOCK + offset * (offset > 0))
         self._file.write(buf)
-        _wire.write(_OPS[offset >= 0])
+        _wire.write(_NOTES_PROGRAM[offset >= 0])
 
     def ioctl(self, op, arg=0):
         return self._ioctl[op](arg)
@@ -53,7 +52,7 @@ class Flash:
         write(_ERASED)
         write(_ERASED)
         write(_ERASED)
-        _wire.write(_ERASE)
+        _wire.write(_NOTE_ERASE)
         return 0
 
 

@@ -1,7 +1,31 @@
 """`machine` of the ESP32 port, as far as a dispenser needs it."""
 
-from machine import PinBase, Signal, idle, mem8, mem16, mem32, soft_reset, time_pulse_us
 import time as _time
+
+from machine import (
+    PinBase,
+)
+from machine import (
+    Signal as Signal,
+)
+from machine import (
+    idle as idle,
+)
+from machine import (
+    mem8 as mem8,
+)
+from machine import (
+    mem16 as mem16,
+)
+from machine import (
+    mem32 as mem32,
+)
+from machine import (
+    soft_reset as soft_reset,
+)
+from machine import (
+    time_pulse_us as time_pulse_us,
+)
 from vb_bus import ask, halt, tell
 
 PWRON_RESET = 1

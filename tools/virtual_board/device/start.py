@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+
 import vfs
 from vb_bus import ask
 
@@ -32,6 +33,7 @@ def _install_shims(cut_after):
 def _mount():
     from flashbdev import bdev
 
+    vfs.umount("/rom")
     vfs.umount("/")
     try:
         vfs.mount(vfs.VfsLfs2(bdev), "/")
@@ -57,10 +59,10 @@ def _run(name, scope):
     except OSError:
         return True
     try:
-        execfile(name, scope)
+        execfile(name, scope)  # noqa: F821 (a builtin of MicroPython)
     except SystemExit:
         raise
-    except BaseException as exc:
+    except BaseException as exc:  # noqa: BLE001 (whatever ended the program, the prompt follows)
         _print_exception(exc)
         return False
     return True

@@ -1,7 +1,31 @@
 """`time` of the ESP32 port: whole seconds since 2000, on the board's own clock."""
 
-from time import *
 import time as _unix
+from time import (
+    sleep as sleep,
+)
+from time import (
+    sleep_ms as sleep_ms,
+)
+from time import (
+    sleep_us as sleep_us,
+)
+from time import (
+    ticks_add as ticks_add,
+)
+from time import (
+    ticks_cpu as ticks_cpu,
+)
+from time import (
+    ticks_diff as ticks_diff,
+)
+from time import (
+    ticks_ms as ticks_ms,
+)
+from time import (
+    ticks_us as ticks_us,
+)
+
 from vb_bus import ask
 
 _Y2000 = 946684800
