@@ -2,6 +2,7 @@
 
 import math
 import re
+import signal
 import time
 from collections.abc import Callable
 
@@ -62,7 +63,7 @@ class Board:
         self._runs_main = runs_main and not is_raw
         self._held: bytearray | None = bytearray()
         self._is_transparent = False
-        self._last_byte = b""
+        self._return_before = False  # output ended with a carriage return
         self._programs = self._erases = 0
         self._wake_at = math.inf
         self._booted_at = time.monotonic()
@@ -71,6 +72,7 @@ class Board:
 
     def type(self, data: bytes) -> None:
         """Takes input from the serial port; what comes while the board sleeps is lost."""
+        self.serve()  # a board that has just asked for its reset sees this after it
         if self.chip is None:
             return
         if self._held is None:
@@ -121,9 +123,9 @@ class Board:
     def _forward_output(self, chip: Interpreter) -> bool:
         """Returns False when the interpreter is gone."""
         while data := chip.read():
-            last, self._last_byte = self._last_byte, data[-1:]
+            return_before, self._return_before = self._return_before, data[-1:] == b"\r"
             if not self._is_transparent:
-                data = _BARE_NEWLINE.sub(b"\r\n", last + data)[len(last) :]
+                data = _BARE_NEWLINE.sub(b"\r\n", b"\r" * return_before + data)[return_before:]
             self._send(data)
         return data is not None
 
@@ -134,7 +136,7 @@ class Board:
         if status in (EXIT_FRIENDLY, EXIT_FRIENDLY + 1):
             self._send(b"MPY: soft reboot\r\n")
             self.boot(SOFT_RESET, is_raw=status != EXIT_FRIENDLY)
-        elif status == -2:
+        elif status == -signal.SIGINT:
             # Ctrl-C hit the moment between program and prompt.
             self.boot(SOFT_RESET, runs_main=False)
         else:
