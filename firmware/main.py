@@ -34,10 +34,11 @@ class App:
         self.agent.rtc_resume(hal.rtc_memory())
         self._uplink = None
 
-    async def uplink(self):
+    async def uplink(self, due):
         """Run one uplink inside its budget; a measure wake never loads what this imports."""
         import asyncio
 
+        self.log("uplink: %s due" % due)
         if self._uplink is None:
             self._uplink = self._build_uplink()
         try:
@@ -61,9 +62,14 @@ class App:
             await connection.open()
             return connection
 
-        link = Link(self.config, hal.Radio(), hal.set_time, SINCE_S)
+        link = Link(self.config, hal.Radio(), self.set_time, SINCE_S)
         api = Drs(self.config, connect, hal.time_s)
-        return Uplink(self.agent, link, api, self.config, hal.set_time)
+        return Uplink(self.agent, link, api, self.config, self.set_time)
+
+    def set_time(self, unix_s):
+        """Set the clock; what is scheduled by it moves along."""
+        self.agent.clock_moved(unix_s - hal.time_s())
+        hal.set_time(unix_s)
 
     def config_changed(self, name):
         """Let a new setting undo what an old one blocked; hosts and tokens are taken up anew."""
@@ -100,15 +106,16 @@ class App:
             self.log,
             self.gauge,
             hal.time_s,
-            hal.set_time,
+            self.set_time,
             sys.stdout.write,
         )
         console.on_config = self.config_changed
         task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
         heard_ms = hal.ticks_ms()
         while console.leave is None:
-            if self.step():
-                await self.uplink()
+            due = self.step()
+            if due:
+                await self.uplink(due)
             if console.heard:
                 console.heard = False
                 heard_ms = hal.ticks_ms()
@@ -136,10 +143,11 @@ def main():
         and not app.config.missing()
     ):
         hal.watchdog(WATCHDOG_S)
-        if app.step():
+        due = app.step()
+        if due:
             import asyncio
 
-            asyncio.run(app.uplink())
+            asyncio.run(app.uplink(due))
     else:
         import asyncio
 

@@ -198,6 +198,12 @@ class Agent:
             return "report"
         return None
 
+    def clock_moved(self, by_s):
+        """The local clock is about to be set: a wait under way stays as long as it was."""
+        self.measured_at += by_s
+        if self.retry_at:
+            self.retry_at += by_s
+
     def ask_due(self, now_s):
         """Whether GetOrderInfo is due (every 4 h or daily; first when a missing date tells)."""
         if not self.orders.askable():

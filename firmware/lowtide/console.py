@@ -84,17 +84,22 @@ class Console:
 
     def _answer(self, line):
         # Exactly one answer, whatever was typed.
+        ok, answer = "false", {}
         try:
             if len(line) > _MAX_LINE:
                 raise ValueError("line longer than %d characters; nothing done" % _MAX_LINE)
-            words = bytes(line).decode().split(None, 2)
-            answer = self.command(words) if words else None
+            answer = self.command(bytes(line).decode().split(None, 2))
+            ok = "true"
         except UnicodeError:
-            answer = {"ok": False, "error": "not UTF-8 text; nothing done"}
+            answer["error"] = "not UTF-8 text; nothing done"
         except (ValueError, OSError) as e:
-            answer = {"ok": False, "error": str(e)}
-        if answer is not None:
-            self._write(json.dumps(answer) + "\n" if self._json else _text(answer))
+            answer["error"] = str(e)
+        if self._json:
+            # MicroPython's dicts keep no order, and `ok` comes first.
+            rest = json.dumps(answer, separators=(",", ":"))[1:]
+            self._write('{"ok":%s%s%s\n' % (ok, "," if answer else "", rest))
+        else:
+            self._write(_text(answer))
 
     def command(self, words):
         """Run one command, given as up to three words; return the answer as a dict.
@@ -102,12 +107,10 @@ class Console:
         Raises:
             ValueError: bad input, in one line; nothing changed.
         """
-        handler = self._commands.get(words[0])
+        handler = self._commands.get(words[0]) if words else None
         if handler is None:
             raise ValueError("unknown command; 'help' lists them")
-        answer = {"ok": True}
-        answer.update(handler(words[1:]))
-        return answer
+        return handler(words[1:])
 
     def _help(self, _args):
         return {
@@ -207,14 +210,12 @@ class Console:
 
 
 def _text(answer):
-    if not answer["ok"]:
-        return "error: %s\n" % answer["error"]
     lines: list[str] = []
     for name, value in sorted(answer.items()):
         if isinstance(value, dict):
             lines.extend("%s = %s" % item for item in sorted(value.items()))
         elif isinstance(value, list):
             lines.extend(value)
-        elif name != "ok":
+        else:
             lines.append("%s: %s" % (name, "-" if value is None else value))
     return "\n".join(lines or ("ok",)) + "\n"
