@@ -1,0 +1,201 @@
+"""Settings: one clear line for what is wrong, and nothing changed by it."""
+
+import json
+
+from kit import SECRETS, SETTINGS, FakeStore, config, raises
+
+from lowtide.config import INT, POINTS, SECRET, Config
+
+DESIGN_DEFAULTS = {
+    "order.repeat_window_s": 43200,
+    "order.poll_interval_s": 14400,
+    "order.resolution_after_s": 3600,
+    "order.resolution_window_s": 259200,
+    "order.cancel_hold_s": 432000,
+    "order.horizon_s": 864000,
+    "order.min_interval_s": 86400,
+    "level.reorder_pct": 20,
+    "level.confirm_count": 3,
+    "level.refill_pct": 15,
+    "level.refill_count": 6,
+    "measure.interval_s": 900,
+    "power.mode": "mains",
+}
+DESIGN_NAMES = (
+    ("wifi.ssid", "wifi.password", "lwa.client_id", "lwa.client_secret", "lwa.refresh_token")
+    + ("drs.host", "drs.port", "lwa.host", "lwa.port", "ntp.host", "ntp.port", "device.model")
+    + ("device.serial", "slot.id", "slot.capacity", "slot.unit", "power.mode")
+)
+MODES = ("mains", "battery")
+
+
+def again(settings):
+    """Return the configuration that the next start reads from what is in flash."""
+    return Config(settings._store, *settings._store.load())
+
+
+def bad_values(name):
+    """Return values that this point must refuse, and the limit that its message must name."""
+    if name == "power.mode":
+        return ("", "x", "MAINS", "mains ", 1, None), "mains or battery"
+    point = POINTS[name]
+    if point[0] == INT:
+        low, high = point[2], point[3]
+        bad = ["", "x", "1.5", "-1", " 1", "1e3", str(high + 1), high + 1, "9" * 30, 1.5, None]
+        if low:
+            bad.append(low - 1)
+        return bad, "%d to %d" % (low, high)
+    bad = ["x" * (point[3] + 1), 5, None, ["x"], {}]
+    if point[2]:
+        bad.append("")
+    return bad, "%d to %d" % (point[2], point[3])
+
+
+def test_the_defaults_are_those_of_the_design():
+    settings = Config(FakeStore(), 1, None)
+    for name, value in DESIGN_DEFAULTS.items():
+        assert settings[name] == value, name
+    for name in DESIGN_NAMES:
+        assert name in POINTS, name
+
+
+def test_every_default_and_every_limit_is_taken():
+    settings = config()
+    for name, point in POINTS.items():
+        values = MODES if name == "power.mode" else point[2:4]
+        for value in values:
+            if point[0] != INT and name != "power.mode":
+                value = "x" * value
+            settings.set(name, value)
+            assert settings[name] == value or (value == "" and settings[name] == point[1])
+            assert again(settings)[name] == settings[name]
+
+
+def test_what_is_out_of_range_gives_one_line_with_name_and_limit_and_changes_nothing():
+    for name in POINTS:
+        settings = config()
+        before, value_before = settings._store.payload, settings[name]
+        bad, limit = bad_values(name)
+        for value in bad:
+            message = str(raises(ValueError, settings.set, name, value))
+            assert message.startswith(name + ": "), (name, value, message)
+            assert limit in message, (name, value, message)
+            assert "\n" not in message
+            assert len(message) < 120
+        assert settings[name] == value_before
+        assert settings._store.payload == before
+        assert settings._store.writes == 0
+
+
+def test_text_that_would_break_a_header_or_a_line_is_refused():
+    for name in ("drs.host", "lwa.host", "lwa.refresh_token", "slot.id", "device.serial"):
+        for value in ("a\r\nb", "a\nb", "a\x00b", "a\x1bb"):
+            raises(ValueError, config().set, name, value)
+
+
+def test_numbers_as_text_become_numbers():
+    settings = config()
+    settings.set("level.reorder_pct", "30")
+    assert settings["level.reorder_pct"] == 30
+    assert again(settings)["level.reorder_pct"] == 30
+
+
+def test_an_unknown_setting_is_refused_and_its_name_is_harmless_on_a_screen():
+    settings = config()
+    message = str(raises(ValueError, settings.set, "wifi.\x1b[2J" + "x" * 500, "1"))
+    assert message.startswith("unknown setting")
+    assert "\x1b" not in message
+    assert len(message) < 120
+    assert settings._store.writes == 0
+
+
+def test_a_setting_of_a_newer_firmware_is_kept_for_it():
+    store = FakeStore(json.dumps({"radio.power": [1, 2], "slot.id": "a"}).encode())
+    settings = Config(store, *store.load())
+    assert settings.fault is None
+    settings.set("slot.id", "b")
+    assert json.loads(store.payload) == {"radio.power": [1, 2], "slot.id": "b"}
+
+
+def test_a_corrupt_or_newer_file_is_a_fault_and_the_defaults_stand():
+    for status in (2, 3):
+        store = FakeStore(b"x", status)
+        settings = Config(store, *store.load())
+        assert settings.fault
+        assert settings.present
+        assert settings["level.reorder_pct"] == 20
+        assert settings.missing() == "wifi.ssid"
+        assert store.writes == 0
+
+
+def test_content_that_is_not_settings_is_a_fault_with_one_line():
+    for payload in (b"", b"nonsense", b"[]", b"7", b"null", b'"x"', b'{"slot.id": 5}', b"{"):
+        store = FakeStore(payload)
+        settings = Config(store, *store.load())
+        assert settings.fault, payload
+        assert "\n" not in settings.fault
+        assert store.writes == 0
+
+
+def test_a_stored_value_out_of_range_costs_only_itself():
+    for bad in SETTINGS:
+        stored = dict(SETTINGS)
+        stored["level.reorder_pct"] = 99
+        stored[bad] = "y" * 3000
+        store = FakeStore(json.dumps(stored).encode())
+        settings = Config(store, *store.load())
+        assert settings.fault
+        settings.set("level.reorder_pct", 20)
+        kept = json.loads(store.payload)
+        for name, value in SETTINGS.items():
+            assert name == bad or kept.get(name) == value, (bad, name)
+
+
+def test_a_fault_stays_until_the_very_value_is_set_again():
+    stored = dict(SETTINGS)
+    stored["level.reorder_pct"] = 99
+    store = FakeStore(json.dumps(stored).encode())
+    settings = Config(store, *store.load())
+    assert "level.reorder_pct" in settings.fault
+    settings.set("slot.unit", "count")
+    assert settings.fault
+    settings.set("level.reorder_pct", 20)
+    assert settings.fault is None
+    assert again(settings).fault is None
+
+
+def test_a_write_that_fails_changes_nothing():
+    settings = config()
+    settings._store.broken = True
+    raises(OSError, settings.set, "slot.id", "other")
+    assert settings["slot.id"] == SETTINGS["slot.id"]
+
+
+def test_secrets_are_never_shown():
+    settings = config()
+    for name, point in POINTS.items():
+        shown = str(settings.shown(name))
+        for secret in SECRETS:
+            assert secret not in shown
+        if point[0] == SECRET:
+            assert shown == "set"
+    assert Config(FakeStore(), 1, None).shown("wifi.password") == "not set"
+
+
+def test_secrets_are_in_no_message():
+    for name, point in POINTS.items():
+        if point[0] == SECRET:
+            for value in ("s3cr3t" * 400, "s3cr3t\x00\x01", ["s3cr3t"]):
+                try:
+                    config().set(name, value)
+                except ValueError as e:
+                    assert "s3cr3t" not in str(e)
+            store = FakeStore(json.dumps({name: ["s3cr3t"]}).encode())
+            assert "s3cr3t" not in Config(store, *store.load()).fault
+
+
+def test_configured_means_every_required_setting():
+    assert config().missing() is None
+    for name in ("wifi.ssid", "lwa.client_id", "lwa.refresh_token", "slot.id"):
+        assert config(**{name.replace(".", "__"): ""}).missing() == name
+    assert config(lwa__client_secret="", wifi__password="").missing() is None

@@ -1,0 +1,129 @@
+"""Framed files: what is absent, damaged or of a newer firmware is told apart."""
+
+import os
+
+from kit import raises
+
+from lowtide.store import ABSENT, CORRUPT, NEWER, OK, Store
+
+
+def content(path):
+    """Return a file's bytes."""
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, data):
+    """Make a file of these bytes."""
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def test_an_absent_file_is_absent():
+    assert Store("a.rec", 1).load() == (ABSENT, None)
+
+
+def test_what_was_saved_is_loaded_by_the_next_start():
+    assert Store("a.rec", 1).save(b"one") is True
+    assert Store("a.rec", 1).load() == (OK, b"one")
+
+
+def test_an_empty_payload_is_a_payload():
+    Store("a.rec", 1).save(b"")
+    assert Store("a.rec", 1).load() == (OK, b"")
+
+
+def test_unchanged_content_is_not_written():
+    store = Store("a.rec", 1)
+    store.save(b"one")
+    os.remove("a.rec")
+    assert store.save(b"one") is False
+    assert "a.rec" not in os.listdir()
+    again = Store("a.rec", 1)
+    again.save(b"two")
+    again = Store("a.rec", 1)
+    again.load()
+    before = content("a.rec")
+    assert again.save(b"two") is False
+    assert content("a.rec") == before
+
+
+def test_an_empty_or_foreign_file_is_corrupt():
+    for data in (b"", b"L", b"LT", b"\x00" * 64, b"\xff" * 64, b'{"state": "none"}', b"LT" * 40):
+        write("a.rec", data)
+        assert Store("a.rec", 1).load() == (CORRUPT, None), data
+
+
+def test_more_behind_the_frame_is_corrupt():
+    Store("a.rec", 1).save(b"one")
+    write("a.rec", content("a.rec") + b"\x00")
+    assert Store("a.rec", 1).load() == (CORRUPT, None)
+
+
+def test_the_file_of_a_newer_firmware_is_newer_and_left_alone():
+    Store("a.rec", 2).save(b"of the future")
+    before = content("a.rec")
+    store = Store("a.rec", 1)
+    assert store.load() == (NEWER, None)
+    assert store.schema == 2
+    assert content("a.rec") == before
+
+
+def test_the_file_of_an_older_firmware_is_read_with_its_schema():
+    Store("a.rec", 1).save(b"old")
+    store = Store("a.rec", 3)
+    assert store.load() == (OK, b"old")
+    assert store.schema == 1
+
+
+def test_a_torn_tmp_left_behind_harms_nothing():
+    Store("a.rec", 1).save(b"one")
+    write("a.rec.tmp", b"LT\x01")
+    store = Store("a.rec", 1)
+    assert store.load() == (OK, b"one")
+    store.save(b"two")
+    assert Store("a.rec", 1).load() == (OK, b"two")
+    assert os.listdir() == ["a.rec"]
+
+
+def test_a_tmp_alone_is_no_content():
+    Store("a.rec", 1).save(b"one")
+    os.rename("a.rec", "a.rec.tmp")
+    assert Store("a.rec", 1).load() == (ABSENT, None)
+
+
+def test_a_damaged_file_can_be_written_over():
+    write("a.rec", b"\xff" * 40)
+    store = Store("a.rec", 1)
+    store.load()
+    assert store.save(b"one") is True
+    assert Store("a.rec", 1).load() == (OK, b"one")
+
+
+def test_a_write_that_fails_is_told_and_leaves_the_old_content():
+    store = Store("a.rec", 1)
+    store.save(b"one")
+    os.mkdir("a.rec.tmp")
+    raises(OSError, store.save, b"two")
+    assert Store("a.rec", 1).load() == (OK, b"one")
+    os.rmdir("a.rec.tmp")
+    assert store.save(b"two") is True
+    assert Store("a.rec", 1).load() == (OK, b"two")
+
+
+def test_flash_that_cannot_be_read_is_not_taken_for_absent():
+    os.mkdir("a.rec")
+    raises(OSError, Store("a.rec", 1).load)
+
+
+def test_each_write_has_a_sequence_of_its_own():
+    store = Store("a.rec", 1)
+    seen = set()
+    for payload in (b"a", b"b", b"a"):
+        store.save(payload)
+        seen.add(content("a.rec"))
+    assert len(seen) == 3
+    again = Store("a.rec", 1)
+    again.load()
+    again.save(b"b")
+    assert content("a.rec") not in seen
