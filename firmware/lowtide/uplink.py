@@ -30,8 +30,8 @@ class Uplink:
             agent.rec.blocked = r.REVOKED
             agent.persist()
             agent.uplink_failed("access revoked: register again, then set lwa.refresh_token")
-        except Fault as e:
-            agent.uplink_failed(str(e), e.wait_s)
+        except (Fault, Refused) as e:
+            agent.uplink_failed(str(e), getattr(e, "wait_s", 0))
         finally:
             self._api.close()
             self._link.down()
