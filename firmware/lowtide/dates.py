@@ -40,8 +40,9 @@ def parse_http(text):
 def _unix(date, clock):
     # Days since 1970-01-01, years counted from March (proleptic Gregorian), no time.mktime:
     # CPython's is in local time. An impossible date does not survive the way back.
-    fields = [int(n) if n.isdigit() else 0 for n in list(date) + list(clock)]
-    if len(fields) == 6:
+    fields = [int(n) if n.isdigit() else -1 for n in list(date) + list(clock)]
+    # gmtime() of a far year crashes the unix port, and the record holds times to 2106.
+    if len(fields) == 6 and 1999 < fields[0] < 2106:
         year, month, day, hour, minute, second = fields
         year -= month < 3
         days = year * 365 + year // 4 - year // 100 + year // 400
