@@ -46,7 +46,7 @@ def _fault(e, host):
     # MicroPython refuses a certificate with ValueError, CPython with SSLCertVerificationError,
     # which is one too; other TLS refusals are OSErrors with mbedTLS's negative code, or SSLError.
     if isinstance(e, ValueError):
-        return Insecure("%s: certificate refused: %s" % (host, e))
+        return Insecure("%s: certificate refused: %s" % (host, " ".join(str(e).split())))
     code = e.args[0] if e.args and isinstance(e.args[0], int) else 0
     reason = getattr(e, "reason", None)
     if (code < -0x4B and code not in _LINE_FAULTS) or (reason and "EOF" not in reason):
