@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from tools.drs_sim import page
 from tools.drs_sim.accounts import PROBLEMS, UnknownThing
 from tools.drs_sim.clock import MAX_SPEED
 from tools.drs_sim.inputs import BadInput, Fields, parse_json
@@ -30,6 +31,7 @@ def create_app(sim) -> Starlette:
     ]
     return Starlette(
         routes=[
+            *page.routes(sim),
             Route("/state", control.state),
             Route("/devices", control.register, methods=["POST"]),
             Route("/devices/{serial}/revoke", control.revoke, methods=["POST"]),

@@ -8,6 +8,7 @@ from tools.drs_sim.clock import Calendar
 from tools.drs_sim.faults import Script
 from tools.drs_sim.orders import Orders
 from tools.drs_sim.store import Store
+from tools.drs_sim.wire import Wire
 
 
 class Simulator:
@@ -21,6 +22,7 @@ class Simulator:
         self.accounts = Accounts(store, self.books)
         self.orders = Orders(store, self.books, self.accounts)
         self.faults = Script(store)
+        self.wire = Wire()
 
     @contextmanager
     def step(self):
