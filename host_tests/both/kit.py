@@ -26,6 +26,7 @@ SETTINGS = {
 }
 PLACED = "STANDARD_ORDER_PLACED"
 IN_PROGRESS = "ORDER_INPROGRESS"
+SILENCE = "silence"
 
 
 def raises(kind, function, *args):
@@ -148,7 +149,10 @@ class FakeApi:
         """As `drs.Drs`; by default a standard order with an id of its own."""
         self.calls.append("replenish")
         self.sent.append(record.unpack(self._store.payload))
-        return self._next(self.replenish_answers, (PLACED, "order-%d" % len(self.sent)))
+        answer = self._next(self.replenish_answers, (PLACED, "order-%d" % len(self.sent)))
+        if answer == SILENCE:
+            await asyncio.sleep(60)
+        return answer
 
     async def order_info(self, event_id, slot):
         """As `drs.Drs`; by default open with a delivery date."""

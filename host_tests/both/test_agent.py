@@ -269,3 +269,22 @@ def test_a_new_setting_ends_the_back_off():
     device.agent.config_changed("wifi.ssid")
     assert device.agent.failures == 0
     assert device.agent.uplink_due() == "report"
+
+
+def test_setting_the_clock_leaves_every_wait_as_long_as_it_was():
+    for by_s in (26 * 365 * DAY, -YEARS, 5, -5):
+        device = Device()
+        device.measure(500)
+        device.wait(100)
+        device.agent._random = lambda n: min(n, 299)
+        device.agent.failures = 5
+        device.agent.uplink_failed("x")
+        assert device.agent.wake_in_s() == 300
+        device.agent.clock_moved(by_s)
+        device.wait(by_s)
+        assert device.agent.wake_in_s() == 300, by_s
+        device.agent.retry_at = 0
+        device.agent.clock_moved(by_s)
+        device.wait(by_s)
+        assert device.agent.wake_in_s() == 800, by_s
+        assert device.agent.retry_at == 0

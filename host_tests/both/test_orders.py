@@ -1,11 +1,14 @@
 """The ordering contract, rule by rule, through Agent and Uplink on fakes."""
 
+import asyncio
+
 from kit import (
     DAY,
     HOUR,
     IN_PROGRESS,
     MINUTE,
     PLACED,
+    SILENCE,
     SLOT,
     T0,
     Device,
@@ -13,6 +16,7 @@ from kit import (
     FakeStore,
     fault,
     raises,
+    run,
 )
 
 from lowtide import record as r
@@ -256,6 +260,22 @@ def test_rule_4_repeats_go_out_inside_the_window_and_stop_after_it():
     assert device.state == "attempt"
 
 
+def test_rule_4_a_wake_that_runs_out_of_time_leaves_an_attempt_and_nothing_open():
+    device = Device().low()
+    device.api.replenish_answers.append(SILENCE)
+
+    async def budget():
+        try:
+            await asyncio.wait_for(device.uplink.run(), 0.05)
+        except asyncio.TimeoutError:
+            return True
+
+    assert run(budget())
+    assert device.state == "attempt"
+    assert not device.link.is_up
+    assert not device.api.is_open
+
+
 def test_rule_4_the_window_ends_twelve_hours_after_the_first_send():
     for late_s, sent in ((-1, 2), (0, 1), (1, 1)):
         device = unanswered().wait(12 * HOUR + late_s).low().talk()
@@ -330,6 +350,15 @@ def test_rule_5_a_confirmed_order_that_is_cancelled_holds():
     device.wait(4 * HOUR).ask(("Cancelled", True))
     assert device.stored.cancels == 1
     assert sent_within(device, 4 * DAY) == 0
+
+
+def test_rule_5_an_older_order_that_is_cancelled_holds_too():
+    device = Device().order((IN_PROGRESS, "older"))
+    device.wait(HOUR).ask(("Cancelled", False))
+    assert device.state == "cancelled"
+    assert (device.stored.cancels, device.stored.lapses) == (1, 0)
+    device.wait(5 * DAY - 1).low().talk()
+    assert len(device.api.sent) == 1
 
 
 # -- rule 6 -------------------------------------------------------------------------------------
