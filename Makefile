@@ -3,6 +3,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 BOARD ?= host
 PORT ?=
+CERT ?=
 STAGE := build/$(BOARD)
 
 help: ## this list
@@ -37,8 +38,8 @@ board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ct
 port:
 	@test -n "$(PORT)" || { echo "say which port: make $(MAKECMDGOALS) PORT=/dev/ttyUSB0 BOARD=$(BOARD)"; exit 2; }
 
-deploy: $(READY) port ## compile the agent and copy it to the board on PORT=
-	@$(PY) -m tools.image stage --board $(BOARD) --out $(STAGE)
+deploy: $(READY) port ## compile the agent, copy it to the board on PORT=, with the root certificate CERT=
+	@$(PY) -m tools.image stage --board $(BOARD) --out $(STAGE) $(addprefix --cert ,$(CERT))
 	@$(PY) -m mpremote connect $(PORT) fs cp -r $(STAGE)/. : + reset
 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)

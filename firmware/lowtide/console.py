@@ -179,6 +179,7 @@ class Console:
         return {
             "why": agent.why,
             "level": None if level is None else level / 1000,
+            "measured": dates.iso(agent.measured_at) if agent.measured_at else None,
             "threshold": self._config["level.reorder_pct"] / 100,
             "low_readings": "%d of %d"
             % (agent.level.low_count, self._config["level.confirm_count"]),

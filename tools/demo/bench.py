@@ -126,9 +126,7 @@ class Bench:
     def deploy(self):
         """Compile the firmware and copy it with mpremote, as on a real board."""
         stage = self.folder / "stage"
-        image.stage("host", stage)
-        (stage / "certs").mkdir()
-        (stage / "certs" / "ca.der").write_bytes(Path(self.service["ca_der"]).read_bytes())
+        image.stage("host", stage, [Path(self.service["ca_der"])])
         command = [sys.executable, "-m", "mpremote", "connect", self.board["port"]]
         command += ["fs", "cp", "-r", f"{stage}/.", ":", "+", "reset"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_HANG_S)
@@ -159,17 +157,24 @@ class Bench:
             until = self.slept()
         return until
 
-    def record(self):
-        """Return the order record as it lies in the board's flash; None if there is none."""
+    def file(self, path):
+        """Return the bytes of a file as they lie in the board's flash, None if there is none."""
         fs = littlefs.LittleFS(block_size=4096, block_count=512, mount=False)
         fs.context.buffer = bytearray(self.flash.read_bytes())
         fs.mount()
-        kept = self.folder / "order.rec"
         try:
-            with fs.open("/order.rec", "rb") as f:
-                kept.write_bytes(f.read())
+            with fs.open(path, "rb") as f:
+                return f.read()
         except FileNotFoundError:
             return None
+
+    def record(self):
+        """Return the order record as it lies in the board's flash; None if there is none."""
+        data = self.file("/order.rec")
+        if data is None:
+            return None
+        kept = self.folder / "order.rec"
+        kept.write_bytes(data)
         status, payload = store.Store(str(kept), 1).load()
         if status != store.OK:
             raise BenchError("the order record in flash does not check out")

@@ -1,0 +1,350 @@
+"""The whole loop: the firmware on the virtual board against the simulator, as a maker has it.
+
+The calendar stands and is moved by the test; the board looks at it five times a second. So what
+is waited for is an event, and nothing depends on how fast the machine is.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from lowtide import record, store
+from lowtide.config import Config
+from tools import image
+from tools.demo.bench import SLOT, Bench
+
+START = "2026-03-02T08:00:00Z"
+HOUR_S = 3600
+_HANG_S = 40
+
+
+class Board:
+    """A configured board and its service."""
+
+    def __init__(self, folder):
+        self.bench = Bench(folder, START)
+        self.bench.start_simulator()
+        device = {"model": "M", "serial": "S1", "slots": [SLOT], "test": False}
+        self.keys = self.bench.control("POST", "/devices", device)
+        self.bench.level = 0.6
+        self.console = None
+        self.settings = self._settings()
+        self.certificates = [Path(self.bench.service["ca_der"])]
+
+    def _settings(self):
+        service = self.bench.service
+        host, _, port = service["drs"].removeprefix("https://").rpartition(":")
+        ntp_host, _, ntp_port = service["ntp"].rpartition(":")
+        names = ("client_id", "client_secret", "refresh_token")
+        return {
+            **{"drs.host": host, "drs.port": port, "lwa.host": host, "lwa.port": port},
+            **{"ntp.host": ntp_host, "ntp.port": ntp_port, "wifi.ssid": "x", "slot.id": SLOT},
+            **{"lwa." + name: self.keys[name] for name in names},
+        }
+
+    def flash(self, rec=None, damage=None, **more):
+        """Write a flash image with firmware, settings and record; `damage` edits its files."""
+        folder = self.bench.folder / "stage"
+        image.stage("host", folder, self.certificates)
+        config = Config(store.Store(str(folder / "config.rec"), 1), store.ABSENT, None)
+        for name, value in {**self.settings, **more}.items():
+            config.set(name, value)
+        store.Store(str(folder / "order.rec"), 1).save((rec or record.Record()).pack())
+        if damage:
+            damage(folder)
+        self.bench.flash.write_bytes(image.volume(folder))
+
+    def start(self):
+        """Power on and open the console."""
+        self.bench.power_on()
+        self.console = self.bench.console()
+
+    def status(self):
+        return self.console.command("status")
+
+    def until(self, **wanted):
+        """Wait until `status` shows all this; return it."""
+        end = time.monotonic() + _HANG_S
+        while True:
+            status = self.status()
+            if all(status[name] == value for name, value in wanted.items()):
+                return status
+            assert time.monotonic() < end, f"waited for {wanted}; {status}\n{self.log()}"
+            time.sleep(0.05)
+
+    def log(self):
+        return self.console.command("log")["log"]
+
+    def until_logged(self, text):
+        """Wait until a log line holds `text`; return the line."""
+        end = time.monotonic() + _HANG_S
+        while True:
+            for line in self.log():
+                if text in line:
+                    return line
+            assert time.monotonic() < end, f"waited for {text!r} in {self.log()}"
+            time.sleep(0.05)
+
+    def reading(self):
+        """Let the calendar go on to the next reading and wait until it was taken."""
+        self.bench.advance(901)
+        now = self.bench.books()["now"]
+        end = time.monotonic() + _HANG_S
+        while (self.console.command("why")["measured"] or "") < now:
+            assert time.monotonic() < end, "no reading was taken"
+            time.sleep(0.05)
+
+    def pass_days(self, days):
+        """Let days go by, a reading in each."""
+        for _ in range(days):
+            self.bench.advance(24 * HOUR_S - 901)
+            self.reading()
+
+    def run_low(self):
+        """Empty the bin and let the three readings go by that confirm it."""
+        self.until_clock()
+        self.bench.level = 0.08
+        for _ in range(3):
+            self.reading()
+
+    def until_clock(self):
+        """Wait until the board has the time."""
+        end = time.monotonic() + _HANG_S
+        while self.status()["time"] < START:
+            assert time.monotonic() < end, f"the board has no time: {self.log()}"
+            time.sleep(0.05)
+
+    def orders(self):
+        return self.bench.books()["orders"]
+
+    def requests(self, path):
+        return [r for r in self.bench.books()["requests"] if r["path"].startswith(path)]
+
+
+@pytest.fixture
+def board(tmp_path):
+    board = Board(tmp_path)
+    yield board
+    if board.console:
+        board.console.close()
+    board.bench.close()
+
+
+def test_a_blank_board_is_deployed_configured_and_orders_once(board):
+    board.bench.power_on()
+    board.bench.deploy()
+    board.console = board.bench.console()
+    assert board.status()["missing"] == "wifi.ssid"
+    for name, value in board.settings.items():
+        board.console.command(f"config {name} {value}")
+    assert abs(board.status()["level"] - 0.6) < 0.01
+    board.run_low()
+    status = board.until(state="placed")
+    (order,) = board.orders()
+    assert status["event_id"] == order["id"]
+    assert status["time"] == board.bench.books()["now"]
+    assert board.bench.record().event_id == order["id"]
+
+
+def test_nothing_leaves_the_board_if_the_root_certificate_is_another(board, tmp_path):
+    import trustme
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_pem_x509_certificate
+
+    other = trustme.CA()
+    pem = load_pem_x509_certificate(other.cert_pem.bytes())
+    (tmp_path / "other.der").write_bytes(pem.public_bytes(Encoding.DER))
+    board.certificates = [tmp_path / "other.der"]
+    board.flash()
+    board.start()
+    board.until_logged("certificate refused")
+    board.run_low()
+    board.reading()
+    status = board.status()
+    assert (status["state"], status["event_id"]) == ("none", None)
+    assert board.bench.books()["requests"] == []
+
+
+def test_a_name_that_the_certificate_lacks_is_refused(board):
+    board.flash(**{"lwa.host": "127.0.0.2"})
+    board.start()
+    board.until_logged("127.0.0.2")
+    assert board.bench.books()["requests"] == []
+
+
+def test_no_trust_anchor_is_said_in_one_line(board):
+    board.certificates = []
+    board.flash()
+    board.start()
+    board.until_logged("no trust anchor")
+
+
+def test_unsubscribed_blocks_and_clears_by_itself_within_a_day(board):
+    path = f"/devices/S1/slots/{SLOT}/subscription"
+    board.bench.control("POST", path, {"subscribed": False})
+    board.flash()
+    board.start()
+    board.until(blocked="unsubscribed")
+    board.run_low()
+    assert board.orders() == []
+    board.bench.control("POST", path, {"subscribed": True})
+    board.bench.advance(24 * HOUR_S)
+    board.until(state="placed", blocked=None)
+    assert len(board.orders()) == 1
+
+
+def test_revoked_stops_all_calls_until_a_new_token_is_set(board):
+    board.bench.control("POST", "/devices/S1/revoke")
+    board.flash()
+    board.start()
+    board.until(blocked="revoked")
+    calls = len(board.bench.books()["requests"])
+    board.pass_days(3)
+    assert len(board.bench.books()["requests"]) == calls
+    device = {"model": "M", "serial": "S1", "slots": [SLOT], "test": False}
+    keys = board.bench.control("POST", "/devices", device)
+    board.console.command(f"config lwa.refresh_token {keys['refresh_token']}", "config token")
+    board.until(blocked=None)
+    board.run_low()
+    board.until(state="placed")
+
+
+def test_a_slot_the_service_does_not_know_blocks_until_it_is_corrected(board):
+    board.flash(**{"slot.id": "Nonsense"})
+    board.start()
+    board.until(blocked="no_such_slot")
+    board.run_low()
+    assert board.requests("/replenish") == []
+    board.console.command(f"config slot.id {SLOT}")
+    board.until(blocked=None)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "close-after"},
+        {"action": "close-before"},
+        {"action": "garbage"},
+        {"action": "close-during"},
+        {"action": "status", "status": 500, "body": {"message": "oops"}},
+        {"action": "status", "status": 200, "body": "not JSON"},
+        {"action": "status", "status": 200, "body": ""},
+        {"action": "status", "status": 200, "body": {"detailCode": "SOMETHING_NEW"}},
+        {"action": "status", "status": 200, "body": {"detailCode": "x" * 20000}},
+        {"action": "status", "status": 200, "body": []},
+    ],
+    ids=lambda fault: f"{fault['action']}-{str(fault.get('body', ''))[:24]}",
+)
+def test_an_answer_lost_or_unreadable_is_repeated_and_never_duplicates(board, fault):
+    board.bench.control("PUT", "/faults", [{"path": "/replenish", **fault}])
+    board.flash()
+    board.start()
+    board.run_low()
+    board.until(state="attempt", failures=1)
+    assert board.bench.record().state == record.ATTEMPT
+    board.bench.advance(HOUR_S)
+    status = board.until(state="placed")
+    (order,) = board.orders()
+    assert status["event_id"] == order["id"]
+
+
+def test_a_power_cut_between_answer_and_flash_keeps_the_order(board):
+    hold = {"path": "/replenish", "action": "delay", "seconds": 30}
+    board.bench.control("PUT", "/faults", [hold])
+    board.flash()
+    board.start()
+    board.run_low()
+    end = time.monotonic() + _HANG_S
+    while not board.orders():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    board.console.close()
+    board.bench.power_cut()
+    assert board.bench.record().state == record.ATTEMPT
+    board.bench.control("PUT", "/faults", [])
+    board.start()
+    board.run_low()
+    status = board.until(state="placed")
+    (order,) = board.orders()
+    assert status["event_id"] == order["id"]
+
+
+def _flip(name):
+    def damage(folder):
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+
+    return damage
+
+
+def _cut(name):
+    def damage(folder):
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[: len(data) // 2])
+
+    return damage
+
+
+def _lose(name):
+    return lambda folder: (folder / name).unlink()
+
+
+@pytest.mark.parametrize("damage", [_flip, _cut, _lose], ids=["flipped", "truncated", "missing"])
+def test_a_damaged_record_counts_as_an_attempt_and_orders_after_the_horizon(board, damage):
+    board.flash(damage=damage("order.rec"))
+    board.start()
+    board.until_logged("order record lost or damaged")
+    board.run_low()
+    assert board.until(state="attempt")["low"]
+    board.pass_days(9)
+    assert board.orders() == []
+    board.pass_days(1)
+    for _ in range(3):
+        board.reading()
+    board.until(state="placed")
+    assert len(board.orders()) == 1
+
+
+@pytest.mark.parametrize("damage", [_flip, _cut], ids=["flipped", "truncated"])
+def test_a_damaged_configuration_is_said_and_buys_nothing(board, damage):
+    board.flash(damage=damage("config.rec"))
+    before = board.bench.file("/order.rec")
+    board.start()
+    assert "configuration" in board.status()["fault"]
+    board.console.command(f"time {START}")
+    board.run_low()
+    board.reading()
+    assert board.bench.books()["requests"] == []
+    assert board.bench.file("/order.rec") == before
+
+
+def test_a_measure_wake_without_change_writes_no_flash(board):
+    board.flash(**{"power.mode": "battery"})
+    board.start()
+    bench = board.bench
+    board.until_clock()
+    board.console.command("sleep")
+    bench.asleep()
+    for _ in range(5):
+        bench.advance(901)
+        bench.asleep()
+    events = [json.loads(line) for line in (bench.folder / "events").read_text().splitlines()]
+    sleeps = [event for event in events if event["event"] == "sleep"][1:]
+    assert len(sleeps) == 5
+    assert [(e["programs"], e["erases"]) for e in sleeps] == [(0, 0)] * 5
+
+
+def test_no_secret_is_ever_said(board):
+    board.flash()
+    board.start()
+    said = str(board.console.command("config")) + str(board.status())
+    for name in ("lwa.client_secret", "lwa.refresh_token"):
+        said += str(board.console.command(f"config {name}"))
+    board.run_low()
+    board.until(state="placed")
+    said += str(board.log())
+    assert board.keys["refresh_token"] not in said
+    assert board.keys["client_secret"] not in said
