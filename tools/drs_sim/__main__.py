@@ -1,22 +1,20 @@
-"""`python -m tools.drs_sim`: arguments, wiring, and the servers' common life."""
+"""`python -m tools.drs_sim`: wiring, and the servers' common life."""
 
-import argparse
 import asyncio
 import contextlib
-import json
-import os
 import signal
 import socket
 import sys
 import time
-from pathlib import Path
 
 import uvicorn
 
-from tools.drs_sim import api, certs, control
-from tools.drs_sim.clock import MAX_SPEED, parse_iso
+from tools.drs_sim import announce, api, arguments, certs, control
+from tools.drs_sim.bad_certs import BadCertificates
+from tools.drs_sim.courier import Courier
 from tools.drs_sim.front import Front
 from tools.drs_sim.simulator import Simulator, open_calendar
+from tools.drs_sim.sns_signer import Signer
 from tools.drs_sim.sntp import SntpServer
 from tools.drs_sim.store import Store, StoreError
 
@@ -24,11 +22,6 @@ _HOST = "127.0.0.1"
 _KEEP_ALIVE_S = 75
 _TICK_S = 0.1
 _SAVE_S = 1.0
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(2, f"drs_sim: {message}\n")
 
 
 class _Server(uvicorn.Server):
@@ -40,74 +33,37 @@ class _Server(uvicorn.Server):
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
-    arguments = _parse()
+    given = arguments.parse()
     try:
-        store = Store(str(arguments.state))
-        files = certs.prepare(arguments.state)
-        arguments.ready.unlink(missing_ok=True)
+        store = Store(str(given.state))
+        files = certs.prepare(given.state)
+        given.ready.unlink(missing_ok=True)
         sockets = [
-            _bind(socket.SOCK_STREAM, arguments.port),
-            _bind(socket.SOCK_STREAM, arguments.control_port),
-            _bind(socket.SOCK_DGRAM, arguments.ntp_port),
+            _bind(socket.SOCK_STREAM, given.port),
+            _bind(socket.SOCK_STREAM, given.control_port),
+            _bind(socket.SOCK_DGRAM, given.ntp_port),
         ]
     except (OSError, StoreError, ValueError) as error:
         print(f"drs_sim: {error}", file=sys.stderr)
         return 2
-    clock = open_calendar(store, arguments.time, arguments.speed, arguments.paused)
-    asyncio.run(_serve(Simulator(store, clock), sockets, files, arguments.ready))
+    sim = Simulator(store, open_calendar(store, given.time, given.speed, given.paused))
+    with sim.step():
+        for option in given.option:
+            sim.options.change(option)
+        if given.fault is not None:
+            sim.faults.replace(given.fault)
+    asyncio.run(_serve(sim, sockets, files, given))
     store.close()
     return 0
 
 
-def _parse():
-    parser = _Parser(prog="drs_sim", description="A Dash Replenishment Service on loopback.")
-    for name in ("--port", "--control-port", "--ntp-port"):
-        parser.add_argument(name, type=_port, default=0, help="0 (default): any free port")
-    parser.add_argument("--speed", type=_speed, help="virtual seconds a second, default 1")
-    parser.add_argument(
-        "--time",
-        type=_time,
-        default=round(time.time() * 1000),
-        metavar="ISO8601",
-        help="where a new calendar starts, default now",
-    )
-    parser.add_argument("--paused", action="store_true", help="start with the calendar standing")
-    parser.add_argument("--state", type=Path, required=True, help="the books (SQLite)")
-    parser.add_argument("--ready", type=Path, required=True, help="written when all listens")
-    arguments = parser.parse_args()
-    for path in (arguments.state, arguments.ready):
-        if not path.parent.is_dir():
-            parser.error(f"no such folder: {path.parent}")
-    return arguments
-
-
-def _port(text):
-    value = int(text) if text.isascii() and text.isdigit() else -1
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"not a port: {text}")
-    return value
-
-
-def _speed(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= MAX_SPEED:  # false for NaN as well
-        raise argparse.ArgumentTypeError(f"not a speed from 0 to {MAX_SPEED}: {text}")
-    return value
-
-
-def _time(text):
-    try:
-        return parse_iso(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
-
-
-async def _serve(sim, sockets, files, ready):
+async def _serve(sim, sockets, files, given):
     service_socket, desk_socket, ntp_socket = sockets
     context = certs.server_context(files)
+    sim.faults.watch(BadCertificates(context, files, sim.faults.take_certificate))
+    places = announce.Places(*(f"{_HOST}:{bound.getsockname()[1]}" for bound in sockets))
+    sim.topic.press.service_url = places.service
+    sim.topic.press.signer = Signer(files)
     service = _server(
         api.create_app(sim), http=Front, ssl_context_factory=lambda config, default: context
     )
@@ -125,8 +81,9 @@ async def _serve(sim, sockets, files, ready):
     await asyncio.gather(
         service.serve([service_socket]),
         desk.serve([desk_socket]),
-        _announce((service, desk), sockets, files, ready),
+        _announce(sim, (service, desk), places, files, given),
         _beat(sim),
+        Courier(sim).run(),
     )
     sim.tick()
 
@@ -162,24 +119,14 @@ def _bind(kind, port):
     return bound
 
 
-async def _announce(servers, sockets, files, ready):
-    """Write the ready file, in one step, once everything listens."""
+async def _announce(sim, servers, places, files, given):
+    """Say where everything is, once it listens."""
     while not all(server.started for server in servers):
         await asyncio.sleep(0.005)
-    service, desk, ntp = (f"{_HOST}:{bound.getsockname()[1]}" for bound in sockets)
-    found = {
-        "drs": f"https://{service}",
-        "token": f"https://{service}/auth/o2/token",
-        "control": f"http://{desk}",
-        "ntp": ntp,
-        "ca_pem": str(files.ca_pem),
-        "ca_der": str(files.ca_der),
-        "pid": os.getpid(),
-    }
-    temporary = ready.with_name(ready.name + ".tmp")
-    temporary.write_text(json.dumps(found) + "\n")
-    temporary.replace(ready)
-    print(f"drs_sim: service {found['drs']}, control {found['control']}", flush=True)
+    announce.write_ready(given.ready, places, files)
+    announce.print_places(places, files)
+    if given.demo_device:
+        announce.print_demo_device(sim, places, files)
 
 
 async def _beat(sim):

@@ -4,9 +4,11 @@ Tokens are kept as hashes only: they are long and random, so a plain SHA-256 ser
 """
 
 import hashlib
+import json
 import secrets
+import string
 
-ACCESS_TOKEN_LIFE_S = 3600
+CODE_LIFE_MS = 5 * 60_000
 PROBLEMS = ("address", "payment", "stock")
 
 
@@ -17,34 +19,38 @@ class UnknownThing(Exception):
 class Accounts:
     """Registration, tokens and subscriptions; the caller holds the transaction."""
 
-    def __init__(self, store, books):
+    def __init__(self, store, books, options):
         self._store = store
         self._books = books
+        self._options = options
 
     def register(self, model: str, serial: str, slots: list[str], test: bool, now_ms: int) -> dict:
         """Register a device anew with every slot subscribed; tokens it had are void."""
-        client = self._client_of_model(model)
-        refresh_token = "Atzr|" + secrets.token_urlsafe(345)
+        client = self.client_of_model(model, slots)
+        self.link(client, serial, {slot: True for slot in slots}, test, now_ms)
+        return {
+            "client_id": client["client_id"],
+            "client_secret": client["secret"],
+            "refresh_token": self.issue_refresh_token(serial, public=False),
+        }
+
+    def link(self, client, serial: str, slots: dict, test: bool, now_ms: int) -> None:
+        """The customer consents: a device anew, its slots on or off; it has no token yet."""
         self._forget_tokens(serial)
         self._store.run(
-            "INSERT OR REPLACE INTO devices"
-            " (serial, model, client_id, test, refresh_hash, registered_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            *(serial, model, client["client_id"], test, _hash(refresh_token), now_ms),
+            "INSERT OR REPLACE INTO devices (serial, model, client_id, test, registered_ms)"
+            " VALUES (?, ?, ?, ?, ?)",
+            *(serial, client["model"], client["client_id"], test, now_ms),
         )
         self._store.run("DELETE FROM slots WHERE serial = ?", serial)
-        for slot in slots:
+        for slot, subscribed in slots.items():
             self._store.run(
-                "INSERT INTO slots (serial, slot, subscribed) VALUES (?, ?, 1)", serial, slot
+                "INSERT INTO slots (serial, slot, subscribed) VALUES (?, ?, ?)",
+                *(serial, slot, subscribed),
             )
         device = self.device(serial)
         self._books.notify_device("DeviceRegistered", device, now_ms)
         self._books.notify_subscription(device, self.slots(serial), now_ms)
-        return {
-            "client_id": client["client_id"],
-            "client_secret": client["secret"],
-            "refresh_token": refresh_token,
-        }
 
     def device(self, serial: str):
         """Return a device's row. Raises UnknownThing."""
@@ -90,7 +96,8 @@ class Accounts:
             return
         self._forget_tokens(serial)
         self._store.run(
-            "UPDATE devices SET refresh_hash = NULL, revoked_ms = ? WHERE serial = ?",
+            "UPDATE devices SET refresh_hash = NULL, old_refresh_hash = NULL, revoked_ms = ?"
+            " WHERE serial = ?",
             *(now_ms, serial),
         )
         self._books.notify_device("DeviceDeregistered", device, now_ms)
@@ -99,9 +106,53 @@ class Accounts:
         """Return a client's row, or None."""
         return self._store.one("SELECT * FROM clients WHERE client_id = ?", client_id)
 
+    def client_of_model(self, model: str, slots: list[str]):
+        """Return the client of a model with its slots, made if there is none yet."""
+        client_id = f"amzn1.application-oa2-client.{secrets.token_hex(16)}"
+        self._store.run(
+            "INSERT INTO clients (client_id, model, secret, slots) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (model) DO UPDATE SET slots = excluded.slots",
+            *(client_id, model, secrets.token_hex(32), json.dumps(slots)),
+        )
+        return self._store.one("SELECT * FROM clients WHERE model = ?", model)
+
     def device_of_refresh_token(self, token: str):
         """Return the device a refresh token belongs to, or None."""
-        return self._store.one("SELECT * FROM devices WHERE refresh_hash = ?", _hash(token))
+        hashed = _hash(token)
+        return self._store.one(
+            "SELECT * FROM devices WHERE refresh_hash = ? OR old_refresh_hash = ?", hashed, hashed
+        )
+
+    def issue_refresh_token(self, serial: str, public: bool, kept: str | None = None) -> str:
+        """Return a new refresh token; those before it are void, except one to be kept."""
+        token = "Atzr|" + secrets.token_urlsafe(345)
+        self._store.run(
+            "UPDATE devices SET old_refresh_hash = ?, refresh_hash = ?, public = ?"
+            " WHERE serial = ?",
+            *(kept and _hash(kept), _hash(token), public, serial),
+        )
+        return token
+
+    def issue_code(self, client_id, serial, redirect_uri, challenge, method, now_ms) -> str:
+        """Return a new authorisation code; what had expired is swept away."""
+        self._store.run("DELETE FROM codes WHERE expires_ms <= ?", now_ms)
+        code = "".join(secrets.choice(string.ascii_letters) for _ in range(20))
+        self._store.run(
+            "INSERT INTO codes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            *(_hash(code), client_id, serial, redirect_uri, challenge, method),
+            now_ms + CODE_LIFE_MS,
+        )
+        return code
+
+    def code(self, code: str, now_ms: int):
+        """Return the row of a code that is still good, or None."""
+        return self._store.one(
+            "SELECT * FROM codes WHERE hash = ? AND expires_ms > ?", _hash(code), now_ms
+        )
+
+    def use_code(self, code: str) -> None:
+        """A code serves once."""
+        self._store.run("DELETE FROM codes WHERE hash = ?", _hash(code))
 
     def device_of_access_token(self, token: str, now_ms: int):
         """Return the device that a valid access token speaks for, or None."""
@@ -117,20 +168,11 @@ class Accounts:
             "DELETE FROM access_tokens WHERE serial = ? AND expires_ms <= ?", serial, now_ms
         )
         token = "Atza|" + secrets.token_urlsafe(270)
-        expires_ms = now_ms + ACCESS_TOKEN_LIFE_S * 1000
+        expires_ms = now_ms + self._options["access_token_s"] * 1000
         self._store.run(
             "INSERT INTO access_tokens VALUES (?, ?, ?)", _hash(token), serial, expires_ms
         )
         return token
-
-    def _client_of_model(self, model):
-        query = "SELECT * FROM clients WHERE model = ?"
-        if self._store.one(query, model) is None:
-            client_id = f"amzn1.application-oa2-client.{secrets.token_hex(16)}"
-            self._store.run(
-                "INSERT INTO clients VALUES (?, ?, ?)", client_id, model, secrets.token_hex(32)
-            )
-        return self._store.one(query, model)
 
     def _known_slot(self, serial, slot):
         self.device(serial)
@@ -146,6 +188,7 @@ class Accounts:
 
     def _forget_tokens(self, serial):
         self._store.run("DELETE FROM access_tokens WHERE serial = ?", serial)
+        self._store.run("DELETE FROM codes WHERE serial = ?", serial)
 
 
 def _hash(token: str) -> bytes:

@@ -25,6 +25,23 @@ class Front(HttpToolsProtocol):
         """Whether the connection is closed or closing, by either side."""
         return self.transport.is_closing() or self.cycle.disconnected
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing else is in the way: no request behind this one, nobody slow to read."""
+        return not self.pipeline and not self.flow.write_paused and not self.cycle.response_started
+
+    def answer(self, data: bytes) -> None:
+        """Give a whole answer in one write, where `is_free`; the connection goes on."""
+        cycle = self.cycle
+        cycle.response_started = cycle.response_complete = True
+        if cycle.disconnected:
+            return
+        cycle.message_event.set()
+        self.transport.write(data)
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+
     def write(self, data: bytes) -> None:
         """Put bytes on the wire that HTTP knows nothing of; close the connection afterwards."""
         self.transport.write(data)

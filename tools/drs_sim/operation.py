@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from tools.drs_sim.answer import WireAnswer
 from tools.drs_sim.clock import http_date
-from tools.drs_sim.faults import Faulted, acts, answer_body
+from tools.drs_sim.faulted import Faulted, answer_body
+from tools.drs_sim.faults import acts
 
 _BODY_LIMIT = 64 * 1024
 
@@ -22,6 +24,7 @@ class Answer:
     headers: dict = field(default_factory=dict)
     serial: str | None = None
     detail_code: str | None = None
+    reason: bytes | None = None  # of the status line, where it is not the usual one
 
 
 class Refused(Exception):
@@ -39,6 +42,7 @@ class Call:
     request: Request
     body: bytes
     now_ms: int
+    result: str = ""  # the version of the answer that was asked for
 
     def bearer(self) -> str:
         """Return the token of the Authorization header, or an empty string."""
@@ -58,7 +62,7 @@ def operation(sim, act):
             body = await _read(request)
         except ClientDisconnect:
             return Response()  # to nobody
-        with sim.step() as now_ms:
+        with sim.step(keep_clock=False) as now_ms:  # its line in the books keeps the time
             fault = sim.faults.take(request.scope["path"])
             call = Call(request, body or b"", now_ms)
             if not acts(fault):
@@ -141,4 +145,4 @@ def _response(answer, now_ms):
         headers.pop(known, None)
         if value is not None:
             headers[name] = value
-    return Response(body, answer.status, headers)
+    return WireAnswer(answer.status, headers, body, answer.reason)

@@ -11,19 +11,17 @@ from tools.drs_sim.clock import HOUR_MS, iso
 
 CANCEL_WINDOW_MS = 24 * HOUR_MS
 RESOLUTION_WINDOW_MS = 72 * HOUR_MS
-SHIP_AFTER_MS = 30 * HOUR_MS  # from OrderPlaced
-DELIVER_AFTER_MS = 72 * HOUR_MS  # from shipping
 
 RESOLUTION, PLACED, SHIPPED = "resolution", "placed", "shipped"
 DELIVERED, CANCELLED = "delivered", "cancelled"
 LAPSED = "lapsed"  # an outcome only: the phase is `cancelled`
 
-_STATUS_OF_PHASE = {
-    RESOLUTION: "Processing",
-    PLACED: "Processing",
-    SHIPPED: "Shipped",
-    DELIVERED: "Shipped",  # the service has no word for delivered
-    CANCELLED: "Cancelled",
+_PHASES = (RESOLUTION, PLACED, SHIPPED, DELIVERED, CANCELLED)
+# The service has no word for delivered.
+_STATUSES = {
+    "newest": ("Processing", "Processing", "Shipped", "Shipped", "Cancelled"),
+    "middle": ("Processing", "Processing", "Shipped", "Shipped", "Cancelled"),
+    "oldest": ("Pending", "Authorized", "Closed", "Closed", "Canceled"),
 }
 _PROBLEM_TEXT = {
     "address": "the delivery address is not complete",
@@ -39,21 +37,22 @@ class WrongPhase(Exception):
 class Orders:
     """Places orders and moves them along; the caller holds the transaction."""
 
-    def __init__(self, store, books, accounts):
+    def __init__(self, store, books, accounts, options):
         self._store = store
         self._books = books
         self._accounts = accounts
+        self._options = options
 
-    def replenish(self, device, slot, now_ms: int) -> tuple[str, str]:
+    def replenish(self, device, slot, now_ms: int) -> tuple[str, str | None]:
         """Place an order unless one is open. Return (detailCode, eventInstanceId)."""
         open_order = self._store.one(
             "SELECT id FROM orders WHERE serial = ? AND slot = ? AND outcome IS NULL",
             *(device["serial"], slot["slot"]),
         )
         if open_order is not None:
-            return "ORDER_INPROGRESS", open_order["id"]
+            return "ORDER_INPROGRESS", self._id_in_progress(open_order["id"])
         detail_code = "TEST_ORDER_PLACED" if device["test"] else "STANDARD_ORDER_PLACED"
-        order_id = _new_id()
+        order_id = new_id()
         self._store.run(
             "INSERT INTO orders"
             " (id, serial, slot, detail_code, test, phase, problem, placed_ms)"
@@ -87,6 +86,26 @@ class Orders:
         if order["phase"] == PLACED and not order["test"] and now_ms >= order["cancel_by_ms"]:
             raise WrongPhase(f"the cancel window closed at {iso(order['cancel_by_ms'])}")
         self._cancel(order_id, now_ms, CANCELLED, "As you asked, your order was cancelled.")
+
+    def cancel_test(self, serial: str, slot: str, now_ms: int) -> None:
+        """CancelTestOrder: free a slot that a test order locks."""
+        for order_id in self._open(serial, slot, test=True):
+            order = self._close(order_id, now_ms, CANCELLED)
+            if self._options["cancel_test_notifies"] == "yes":
+                self._notify("OrderCancelled", order, now_ms)
+
+    def abandon(self, serial: str, slot: str | None, now_ms: int) -> None:
+        """The slot, or with None the device, is given up: cancel what was not shipped."""
+        for order_id in self._open(serial, slot):
+            if self.find(order_id)["phase"] != SHIPPED:
+                text = "Reordering was turned off: your order was cancelled."
+                self._cancel(order_id, now_ms, CANCELLED, text)
+
+    def expected_ms(self, order) -> int | None:
+        """Return when an order should arrive, as GetOrderInfo tells it."""
+        if order["expected_ms"] is None and self._options["status_vocabulary"] != "newest":
+            return order["placed_ms"] + self._hours("ship") + self._hours("deliver")
+        return order["expected_ms"]
 
     def ship(self, order_id: str, now_ms: int) -> None:
         """The warehouse ships before its time."""
@@ -123,6 +142,21 @@ class Orders:
             now_ms,
         )
 
+    def _open(self, serial, slot, test=False):
+        rows = self._store.all(
+            "SELECT id FROM orders WHERE serial = ? AND outcome IS NULL"
+            " AND (? IS NULL OR slot = ?) AND test >= ? ORDER BY seq",
+            *(serial, slot, slot, test),
+        )
+        return [row["id"] for row in rows]
+
+    def _id_in_progress(self, open_id):
+        wanted = self._options["inprogress_id"]
+        return {"open": open_id, "fresh": new_id(), "none": None}[wanted]
+
+    def _hours(self, step):
+        return self._options[f"{step}_after_hours"] * HOUR_MS
+
     def _ask_customer(self, order_id, now_ms):
         by_ms = now_ms + RESOLUTION_WINDOW_MS
         order = self._update(order_id, resolve_by_ms=by_ms, due_ms=by_ms)
@@ -138,8 +172,8 @@ class Orders:
             phase=PLACED,
             confirmed_ms=now_ms,
             cancel_by_ms=now_ms + CANCEL_WINDOW_MS,
-            expected_ms=now_ms + SHIP_AFTER_MS + DELIVER_AFTER_MS,
-            due_ms=now_ms + SHIP_AFTER_MS,
+            expected_ms=now_ms + self._hours("ship") + self._hours("deliver"),
+            due_ms=now_ms + self._hours("ship"),
         )
         self._notify("OrderPlaced", order, now_ms)
         address = "N/A (test order)" if order["test"] else "the customer's address"
@@ -152,15 +186,17 @@ class Orders:
             self._ship(order_id, now_ms)
 
     def _ship(self, order_id, now_ms):
-        # A test order is never delivered: it locks its slot until someone ends it.
-        test = self.find(order_id)["test"]
-        expected_ms = now_ms + DELIVER_AFTER_MS
+        due_ms = expected_ms = now_ms + self._hours("deliver")
+        if self.find(order_id)["test"]:
+            # Never delivered: it locks its slot until someone, or the option, ends it.
+            free_ms = self._options["test_order_hours"] * HOUR_MS
+            due_ms = now_ms + free_ms if free_ms else None
         order = self._update(
             order_id,
             phase=SHIPPED,
             shipped_ms=now_ms,
             expected_ms=expected_ms,
-            due_ms=None if test else expected_ms,
+            due_ms=due_ms,
         )
         self._notify("ItemShipped", order, now_ms)
         text = f"Your order is on its way; expect it by {iso(expected_ms)}."
@@ -172,7 +208,12 @@ class Orders:
         )
 
     def _cancel(self, order_id, now_ms, outcome, text):
-        order = self._update(
+        order = self._close(order_id, now_ms, outcome)
+        self._notify("OrderCancelled", order, now_ms)
+        self._books.mail("order_cancelled", order, now_ms, "Your order was cancelled", text)
+
+    def _close(self, order_id, now_ms, outcome):
+        return self._update(
             order_id,
             phase=CANCELLED,
             cancelled_ms=now_ms,
@@ -180,8 +221,6 @@ class Orders:
             due_ms=None,
             outcome=outcome,
         )
-        self._notify("OrderCancelled", order, now_ms)
-        self._books.mail("order_cancelled", order, now_ms, "Your order was cancelled", text)
 
     def _notify(self, kind, order, now_ms):
         self._books.notify_order(kind, self._accounts.device(order["serial"]), order, now_ms)
@@ -192,9 +231,9 @@ class Orders:
         return self.find(order_id)
 
 
-def status_of(order) -> str:
-    """Return what GetOrderInfo calls the order's phase (newest vocabulary)."""
-    return _STATUS_OF_PHASE[order["phase"]]
+def status_of(order, vocabulary: str = "newest") -> str:
+    """Return what GetOrderInfo calls the order's phase."""
+    return _STATUSES[vocabulary][_PHASES.index(order["phase"])]
 
 
 def _require(order, *phases):
@@ -203,7 +242,7 @@ def _require(order, *phases):
         raise WrongPhase(f"the order is {now}, not {' or '.join(phases)}")
 
 
-def _new_id():
-    # The observed form: 116 characters.
+def new_id() -> str:
+    """Return an eventInstanceId of the observed form: 116 characters."""
     inner = f"r.{uuid.uuid4()}.{uuid.uuid4()}".encode()
     return "amzn1.dash.v2.o." + base64.b64encode(inner).decode()

@@ -4,8 +4,7 @@ import json
 import sqlite3
 from contextlib import contextmanager
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE clock (
     id INTEGER PRIMARY KEY CHECK (id = 1), now_ms INTEGER NOT NULL, speed REAL NOT NULL,
@@ -48,6 +47,30 @@ CREATE TABLE requests (
     status INTEGER, serial TEXT, detail_code TEXT, fault TEXT
 );
 """
+_SECOND = """
+ALTER TABLE clients ADD COLUMN slots TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE devices ADD COLUMN public INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN old_refresh_hash BLOB;
+CREATE INDEX devices_old_refresh ON devices (old_refresh_hash)
+    WHERE old_refresh_hash IS NOT NULL;
+CREATE TABLE codes (
+    hash BLOB PRIMARY KEY, client_id TEXT NOT NULL, serial TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL, challenge TEXT, method TEXT, expires_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX codes_serial ON codes (serial);
+CREATE TABLE subscribers (
+    id TEXT PRIMARY KEY, endpoint TEXT NOT NULL UNIQUE, token TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL, created_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE deliveries (
+    seq INTEGER PRIMARY KEY, message_id TEXT NOT NULL, subscriber TEXT NOT NULL,
+    endpoint TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL, version TEXT NOT NULL,
+    time_ms INTEGER NOT NULL, due_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0, status TEXT
+);
+CREATE INDEX deliveries_due ON deliveries (due_ms) WHERE due_ms IS NOT NULL;
+"""
+# What each version added. A state file of an older one is brought up to date.
+_STEPS = (_FIRST, _SECOND)
 
 
 class StoreError(Exception):
@@ -74,13 +97,11 @@ class Store:
 
     def _create(self):
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == _SCHEMA_VERSION:
-            return
-        if version or self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+        used = self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        if version > len(_STEPS) or (used and not version):
             raise StoreError(f"state file {self.path}: made by something else")
-        self._db.executescript(
-            f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-        )
+        for number, step in enumerate(_STEPS[version:], version + 1):
+            self._db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
 
     @contextmanager
     def transaction(self):
