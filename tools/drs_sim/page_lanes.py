@@ -41,10 +41,11 @@ _EMPTY = (
 
 
 def _busy(store, orders):
-    serials = dict.fromkeys(row["serial"] for row in orders)
-    newest = store.all("SELECT serial FROM devices ORDER BY rowid DESC LIMIT ?", _DEVICES)
-    serials.update(dict.fromkeys(row["serial"] for row in newest))
-    return list(serials)[:_DEVICES]
+    newest = "SELECT serial, registered_ms FROM devices ORDER BY rowid DESC LIMIT ?"
+    latest = {row["serial"]: row["registered_ms"] for row in store.all(newest, _DEVICES)}
+    for row in reversed(orders):
+        latest[row["serial"]] = max(row["placed_ms"], latest.get(row["serial"], 0))
+    return sorted(latest, key=latest.get, reverse=True)[:_DEVICES]
 
 
 def _told(store):
@@ -84,7 +85,8 @@ def _lane(slot, orders, told, now_ms):
         f'<header><h3 tabindex="-1">{escape(slot["slot"])}</h3>'
         f'<p class="quiet">{escape(slot["serial"])} · {escape(slot["model"])}{_level(slot)}</p>'
         f'<p class="state">{badges}{state}</p></header>'
-        f"{body}{_switches(slot)}{_earlier(orders[1:], now_ms)}</article>"
+        f'<div id="life-{key}">{body}</div>'
+        f"{_switches(slot, key)}{_earlier(orders[1:], now_ms)}</article>"
     )
 
 
@@ -115,7 +117,7 @@ def _order(order, told, now_ms):
     )
 
 
-def _switches(slot):
+def _switches(slot, key):
     place = {"serial": slot["serial"], "slot": slot["slot"]}
     on = bool(slot["subscribed"])
     toggle = button("Auto-reorder", "subscribed", "off" if on else "on", "switch", on)
@@ -125,7 +127,7 @@ def _switches(slot):
     )
     name = "Problem of the next order"
     return (
-        '<div class="row switches">'
+        f'<div class="row switches" id="switches-{key}">'
         f"{form('slot', toggle, **place)}"
         '<div class="labelled"><span class="label" aria-hidden="true">'
         f"{name}</span>"
