@@ -104,9 +104,11 @@ class FakeLink:
     def __init__(self):
         self.fault = None
         self.is_up = False
+        self.asked = []
 
     async def up(self, clock_plausible, clock_suspect):
         """As `link.Link`."""
+        self.asked.append((clock_plausible, clock_suspect))
         if self.fault:
             raise self.fault
         self.is_up = True

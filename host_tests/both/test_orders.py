@@ -227,6 +227,11 @@ def test_rule_3_an_older_order_that_shipped_settles_nothing():
     assert device.state == "in_progress"
 
 
+def test_rule_3_the_longest_documented_id_is_kept():
+    device = Device().order((PLACED, "x" * 255))
+    assert device.stored.event_id == "x" * 255
+
+
 def test_rule_3_an_unusable_id_is_no_id():
     for event_id in (None, 7, "", "x" * 256, ["id"]):
         device = Device().order((PLACED, event_id))
@@ -831,3 +836,16 @@ def test_no_wifi_backs_off_and_sends_nothing():
     device.talk()
     assert device.api.calls == []
     assert device.agent.failures == 1
+
+
+def test_the_clock_is_a_suspect_after_a_failure_and_only_then():
+    device = Device().talk()
+    device.link.fault = fault("certificate refused")
+    device.talk()
+    device.link.fault = None
+    device.talk().talk()
+    assert device.link.asked == [(True, False), (True, False), (True, True), (True, False)]
+    device.clock.now_s = 946684800
+    device.world = FakeClock()
+    device.talk()
+    assert device.link.asked[-1] == (False, False)
