@@ -1,6 +1,8 @@
 """Framed files: what is absent, damaged or of a newer firmware is told apart."""
 
+import binascii
 import os
+import struct
 
 from kit import raises
 
@@ -52,6 +54,16 @@ def test_an_empty_or_foreign_file_is_corrupt():
     for data in (b"", b"L", b"LT", b"\x00" * 64, b"\xff" * 64, b'{"state": "none"}', b"LT" * 40):
         write("a.rec", data)
         assert Store("a.rec", 1).load() == (CORRUPT, None), data
+
+
+def test_a_frame_of_another_kind_or_length_is_corrupt_though_its_crc_is_right():
+    for head in (b"XX\x01\x01\0\0\0\x03\0", b"LT\x01\x01\0\0\0\x04\0"):
+        body = head + b"one"
+        write("a.rec", body + struct.pack("<I", binascii.crc32(body)))
+        assert Store("a.rec", 1).load() == (CORRUPT, None), head
+    body = b"LT\x01\x01\0\0\0\x03\0one"
+    write("a.rec", body + struct.pack("<I", binascii.crc32(body)))
+    assert Store("a.rec", 1).load() == (OK, b"one")
 
 
 def test_more_behind_the_frame_is_corrupt():
