@@ -806,9 +806,9 @@ def test_rule_10_now_never_overrides_a_doubt_or_a_block_or_a_full_bin():
 def test_rule_10_why_tells_the_rule_and_when_it_may_order_next():
     device = placed().wait(20 * HOUR).ask(("Cancelled", False))
     assert device.agent.why.startswith("rule 5")
-    assert device.agent.next_order_s() == T0 + 20 * HOUR + 5 * DAY
+    assert device.agent.verdict(device.clock()).at_s == T0 + 20 * HOUR + 5 * DAY
     device.measure(900)
-    assert device.agent.next_order_s() is None
+    assert device.agent.verdict(device.clock()).at_s == 0
 
 
 # -- the uplink, whatever comes back --------------------------------------------------------------
