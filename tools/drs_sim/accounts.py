@@ -1,9 +1,13 @@
 """Devices, their slots, and the tokens that speak for them.
 
-Tokens are kept as hashes only: they are long and random, so a plain SHA-256 serves.
+Refresh tokens and codes are kept as hashes only: they are long and random, so a plain SHA-256
+serves. An access token is not kept at all: it says whose it is and until when, under a seal, and
+is void once the device's epoch is another. So the many calls that only use tokens write nothing.
 """
 
+import base64
 import hashlib
+import hmac
 import json
 import secrets
 import string
@@ -23,6 +27,10 @@ class Accounts:
         self._store = store
         self._books = books
         self._options = options
+        self._key = bytes.fromhex(store.get_meta("token_key", ""))
+        if not self._key:
+            self._key = secrets.token_bytes(32)
+            store.set_meta("token_key", self._key.hex())
 
     def register(self, model: str, serial: str, slots: list[str], test: bool, now_ms: int) -> dict:
         """Register a device anew with every slot subscribed; tokens it had are void."""
@@ -36,11 +44,11 @@ class Accounts:
 
     def link(self, client, serial: str, slots: dict, test: bool, now_ms: int) -> None:
         """The customer consents: a device anew, its slots on or off; it has no token yet."""
-        self._forget_tokens(serial)
+        self._store.run("DELETE FROM codes WHERE serial = ?", serial)
         self._store.run(
-            "INSERT OR REPLACE INTO devices (serial, model, client_id, test, registered_ms)"
-            " VALUES (?, ?, ?, ?, ?)",
-            *(serial, client["model"], client["client_id"], test, now_ms),
+            "INSERT OR REPLACE INTO devices"
+            " (serial, model, client_id, test, registered_ms, epoch) VALUES (?, ?, ?, ?, ?, ?)",
+            *(serial, client["model"], client["client_id"], test, now_ms, secrets.token_hex(8)),
         )
         self._store.run("DELETE FROM slots WHERE serial = ?", serial)
         for slot, subscribed in slots.items():
@@ -94,10 +102,10 @@ class Accounts:
         device = self.device(serial)
         if device["revoked_ms"] is not None:
             return
-        self._forget_tokens(serial)
+        self._store.run("DELETE FROM codes WHERE serial = ?", serial)
         self._store.run(
-            "UPDATE devices SET refresh_hash = NULL, old_refresh_hash = NULL, revoked_ms = ?"
-            " WHERE serial = ?",
+            "UPDATE devices SET refresh_hash = NULL, old_refresh_hash = NULL, epoch = NULL,"
+            " revoked_ms = ? WHERE serial = ?",
             *(now_ms, serial),
         )
         self._books.notify_device("DeviceDeregistered", device, now_ms)
@@ -156,23 +164,24 @@ class Accounts:
 
     def device_of_access_token(self, token: str, now_ms: int):
         """Return the device that a valid access token speaks for, or None."""
-        return self._store.one(
-            "SELECT devices.* FROM access_tokens JOIN devices USING (serial)"
-            " WHERE hash = ? AND expires_ms > ?",
-            *(_hash(token), now_ms),
-        )
+        head, _, sealed = token.partition("|")
+        text, _, seal = sealed.partition(".")
+        if head != "Atza" or not hmac.compare_digest(seal, self._seal(text)):
+            return None
+        serial, epoch, expires_ms = json.loads(base64.urlsafe_b64decode(text))[:3]
+        row = self._store.one("SELECT * FROM devices WHERE serial = ?", serial)
+        return row if row is not None and row["epoch"] == epoch and expires_ms > now_ms else None
 
-    def issue_access_token(self, serial: str, now_ms: int) -> str:
-        """Return a new access token; the expired ones of the device are swept away."""
-        self._store.run(
-            "DELETE FROM access_tokens WHERE serial = ? AND expires_ms <= ?", serial, now_ms
-        )
-        token = "Atza|" + secrets.token_urlsafe(270)
+    def issue_access_token(self, device, now_ms: int) -> str:
+        """Return a new access token of the usual length."""
         expires_ms = now_ms + self._options["access_token_s"] * 1000
-        self._store.run(
-            "INSERT INTO access_tokens VALUES (?, ?, ?)", _hash(token), serial, expires_ms
-        )
-        return token
+        fields = [device["serial"], device["epoch"], expires_ms]
+        fields.append(secrets.token_urlsafe(180)[: 230 - len(device["serial"])])
+        text = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+        return f"Atza|{text}.{self._seal(text)}"
+
+    def _seal(self, text):
+        return hmac.new(self._key, text.encode(), "sha256").hexdigest()
 
     def _known_slot(self, serial, slot):
         self.device(serial)
@@ -185,10 +194,6 @@ class Accounts:
         self._store.run(
             f"UPDATE slots SET {column} = ? WHERE serial = ? AND slot = ?", value, serial, slot
         )
-
-    def _forget_tokens(self, serial):
-        self._store.run("DELETE FROM access_tokens WHERE serial = ?", serial)
-        self._store.run("DELETE FROM codes WHERE serial = ?", serial)
 
 
 def _hash(token: str) -> bytes:

@@ -29,7 +29,7 @@ def token(sim, call: Call) -> Answer:
             "The authorization grant type is not supported by the authorization server",
         )
     content = {
-        "access_token": sim.accounts.issue_access_token(device["serial"], call.now_ms),
+        "access_token": sim.accounts.issue_access_token(device, call.now_ms),
         "refresh_token": refresh_token,
         "token_type": "bearer",
         "expires_in": sim.options["access_token_s"],
