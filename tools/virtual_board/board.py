@@ -54,6 +54,7 @@ class Board:
             "X": self._cut,
             "s": self._sleep,
             "r": self._reset,
+            "q": self._soft_reset,
         }
 
     def boot(self, cause: int, wake_reason=0, is_raw=False, runs_main=True) -> None:
@@ -134,8 +135,7 @@ class Board:
         self.power_off()
         status = chip.wait()
         if status in (EXIT_FRIENDLY, EXIT_FRIENDLY + 1):
-            self._send(b"MPY: soft reboot\r\n")
-            self.boot(SOFT_RESET, is_raw=status != EXIT_FRIENDLY)
+            self._soft_reset(is_raw=status != EXIT_FRIENDLY)
         elif status == -signal.SIGINT:
             # Ctrl-C hit the moment between program and prompt.
             self.boot(SOFT_RESET, runs_main=False)
@@ -174,7 +174,7 @@ class Board:
         self._erases += 1
 
     def _cut(self, _) -> None:
-        self._events.emit("cut", op=self._operations + 1)
+        self._events.emit("cut", op=self._cut_after)
         self.power_off()
         self.is_cut = True
 
@@ -189,6 +189,11 @@ class Board:
             awake_ms=round((time.monotonic() - self._booted_at) * 1000),
         )
         self.power_off()
+
+    def _soft_reset(self, _=b"", is_raw=False) -> None:
+        self.power_off()
+        self._send(b"MPY: soft reboot\r\n")
+        self.boot(SOFT_RESET, is_raw=is_raw)
 
     def _reset(self, _) -> None:
         self._events.emit("reset", programs=self._programs, erases=self._erases)

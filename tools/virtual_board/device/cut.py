@@ -1,7 +1,7 @@
 """Flash that stops the board in the middle of an operation; loaded for `--cut-after` only."""
 
 from vb_bus import halt
-from vb_flashbdev import Flash
+from vb_flashbdev import Flash, _image
 
 
 class CutFlash(Flash):
@@ -21,9 +21,9 @@ class CutFlash(Flash):
 
     def _erase(self, block):
         if self._is_last():
-            self._file.seek(block * 4096)
+            _image.seek(block * 4096)
             for _ in range(4):
-                self._file.write(b"\xff" * 512)
+                _image.write(b"\xff" * 512)
             halt("X")
         return super()._erase(block)
 

@@ -6,6 +6,7 @@ unwind littlefs itself, so the methods are straight-line code: MicroPython raise
 
 from vb_bus import _wire
 
+_image = open(4, "r+b")  # noqa: SIM115 (for as long as the board runs)
 _BLOCK = 4096
 _BLOCKS = 512
 _ERASED = b"\xff" * 512
@@ -15,18 +16,17 @@ _NOTES_PROGRAM = (b"E\0\0\0P\0\0\0", b"P\0\0\0")
 
 class Flash:
     def __init__(self):
-        self._file = open(4, "r+b")  # noqa: SIM115 (for as long as the board runs)
         none = self._none
         self._ioctl = (none, none, none, none, self._count, self._size, self._erase)
 
     def readblocks(self, block, buf, offset=0):
-        self._file.seek(block * _BLOCK + offset)
-        self._file.readinto(buf)
+        _image.seek(block * _BLOCK + offset)
+        _image.readinto(buf)
 
     def writeblocks(self, block, buf, offset=-1):
         """Programs; without an offset erases first, as the port's two-argument form does."""
-        self._file.seek(block * _BLOCK + offset * (offset > 0))
-        self._file.write(buf)
+        _image.seek(block * _BLOCK + offset * (offset > 0))
+        _image.write(buf)
         _wire.write(_NOTES_PROGRAM[offset >= 0])
 
     def ioctl(self, op, arg=0):
@@ -42,8 +42,8 @@ class Flash:
         return _BLOCK
 
     def _erase(self, block):
-        self._file.seek(block * _BLOCK)
-        write = self._file.write
+        _image.seek(block * _BLOCK)
+        write = _image.write
         write(_ERASED)
         write(_ERASED)
         write(_ERASED)

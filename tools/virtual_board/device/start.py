@@ -5,7 +5,7 @@ import os
 import sys
 
 import vfs
-from vb_bus import ask
+from vb_bus import ask, halt
 
 _CORRUPT = """\
 The filesystem appears to be corrupted. If you had important data there, you
@@ -61,7 +61,7 @@ def _run(name, scope):
     try:
         execfile(name, scope)  # noqa: F821 (a builtin of MicroPython)
     except SystemExit:
-        raise
+        halt("q")
     except BaseException as exc:  # noqa: BLE001 (whatever ended the program, the prompt follows)
         _print_exception(exc)
         return False
