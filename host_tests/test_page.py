@@ -362,6 +362,7 @@ def test_page_asks_nothing_of_other_hosts(plain):
         ),
         ('{"refresh_token":"Atzr|cut in the mid', '{"refresh_token":"•••"'),
         ("https://maker/back?code=ANdN&scope=x", "back?code=•••&scope=x"),
+        ("GET /?Action=ConfirmSubscription&Token=abc", "Subscription&Token=•••"),
         ("token Atza|IwEBIA-_x, bad", "token Atza|•••, bad"),
         ('{"detailCode":"TEST_ORDER_PLACED"}', '{"detailCode":"TEST_ORDER_PLACED"}'),
     ],

@@ -136,7 +136,7 @@ class Page:
         with self._sim.step() as now_ms:
             if "subscribed" in fields:
                 on = _choice(fields, "subscribed", ("on", "off")) == "on"
-                self._sim.accounts.subscribe(*place, on, now_ms)
+                self._sim.subscribe(*place, on, now_ms)
             else:
                 problem = _choice(fields, "problem", (*PROBLEMS, "none"))
                 problem = None if problem == "none" else problem

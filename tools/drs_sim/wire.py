@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 _KEPT = 200
 _BODY_LIMIT = 2048
-_SECRETS = (
-    "access_token|refresh_token|client_secret|code_verifier|code_challenge|code|authorization_code"
-)
+_SECRETS = "access_token|refresh_token|client_secret|code_verifier|code_challenge|code|Token"
 _SECRET_HEADERS = ("cookie", "set-cookie", "proxy-authorization")
 _HIDDEN = "•••"
 _TOKEN = re.compile(r"\b(Atz[ar])(\||%7[Cc])[^\s\"'&,;]+")
@@ -48,16 +46,9 @@ class Wire:
         """Return an exchange without its secrets; None once it is forgotten."""
         if seq not in self._kept:
             return None
-        (method, path, query), headers, sent, response, answered = self._kept[seq]
-        target = f"{path}?{query.decode('latin-1')}" if query else path
-        return Exchange(
-            mask(f"{method} {target}"),
-            _masked_headers(headers),
-            _masked_body(*sent),
-            response.status_code,
-            _masked_headers(response.raw_headers),
-            _masked_body(*answered),
-        )
+        if not isinstance(self._kept[seq], Exchange):
+            self._kept[seq] = _exchange(*self._kept[seq])
+        return self._kept[seq]
 
 
 def mask(text: str) -> str:
@@ -65,6 +56,19 @@ def mask(text: str) -> str:
     text = _JSON.sub(rf'"\1"\2"{_HIDDEN}"', text)
     text = _FORM.sub(rf"\1={_HIDDEN}", text)
     return _TOKEN.sub(rf"\1|{_HIDDEN}", text)
+
+
+def _exchange(line, headers, sent, response, answered):
+    method, path, query = line
+    target = f"{path}?{query.decode('latin-1')}" if query else path
+    return Exchange(
+        mask(f"{method} {target}"),
+        _masked_headers(headers),
+        _masked_body(*sent),
+        response.status_code,
+        _masked_headers(response.raw_headers),
+        _masked_body(*answered),
+    )
 
 
 def _masked_headers(raw):
