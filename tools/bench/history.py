@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from tools.drs_sim.clock import HOUR_MS, Calendar
-from tools.drs_sim.orders import new_id
+from tools.drs_sim.order_words import new_id
 from tools.drs_sim.simulator import Simulator
 from tools.drs_sim.store import Store
 

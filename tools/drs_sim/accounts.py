@@ -181,7 +181,7 @@ class Accounts:
         return f"Atza|{text}.{self._seal(text)}"
 
     def _seal(self, text):
-        return hmac.new(self._key, text.encode(), "sha256").hexdigest()
+        return hmac.digest(self._key, text.encode(), "sha256").hex()
 
     def _known_slot(self, serial, slot):
         self.device(serial)

@@ -7,6 +7,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import lru_cache
 
 HOUR_MS = 3_600_000
 BEGIN_MS = int(datetime(2015, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -44,7 +45,12 @@ def iso_ms(at_ms: int | None) -> str | None:
 
 def http_date(at_ms: int) -> str:
     """Format as the `Date` header does."""
-    return formatdate(at_ms // 1000, usegmt=True)
+    return _http_date(at_ms // 1000)
+
+
+@lru_cache(maxsize=4)
+def _http_date(at_s):
+    return formatdate(at_s, usegmt=True)
 
 
 class Calendar:

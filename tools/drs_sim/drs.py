@@ -3,7 +3,7 @@
 from tools.drs_sim.accounts import UnknownThing
 from tools.drs_sim.clock import iso_ms
 from tools.drs_sim.operation import Answer, Call, Refused
-from tools.drs_sim.orders import status_of
+from tools.drs_sim.order_words import status_of
 from tools.drs_sim.payloads import asin
 
 _TYPE_VERSION = "x-amzn-type-version"

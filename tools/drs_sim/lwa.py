@@ -5,7 +5,7 @@ import hashlib
 import re
 import secrets
 import uuid
-from urllib.parse import parse_qs
+from urllib.parse import unquote_plus
 
 from tools.drs_sim.operation import Answer, Call, Refused
 
@@ -101,13 +101,17 @@ def form_of(call: Call) -> dict:
     if kind != _FORM:
         raise error("invalid_request", f"The request must be of type {_FORM}")
     try:
-        fields = parse_qs(call.body.decode(), keep_blank_values=True, max_num_fields=32)
+        pairs = [pair.partition("=") for pair in call.body.decode().split("&") if pair]
+        fields = {_plain(name): _plain(value) for name, _, value in pairs}
     except ValueError as problem:  # UnicodeDecodeError is one
         raise error("invalid_request", "The request body cannot be read") from problem
-    for name, values in fields.items():
-        if len(values) > 1:
-            raise error("invalid_request", f"The request has a repeated parameter : {name}")
-    return {name: values[0] for name, values in fields.items()}
+    if len(fields) < len(pairs):
+        raise error("invalid_request", "The request has a repeated parameter")
+    return fields
+
+
+def _plain(text):
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def _need(form, name):

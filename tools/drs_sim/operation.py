@@ -13,6 +13,8 @@ from tools.drs_sim.faulted import Faulted, answer_body
 from tools.drs_sim.faults import acts
 
 _BODY_LIMIT = 64 * 1024
+_HEADERS = ("Server", "Date", "X-Amz-Date", "X-Amzn-RequestId", "Content-Type")
+_KNOWN = {name.lower(): name for name in _HEADERS}
 
 
 @dataclass
@@ -141,7 +143,7 @@ def _response(answer, now_ms):
         headers["Content-Type"] = "application/json"
         body = json.dumps(body, separators=(",", ":")).encode()
     for name, value in answer.headers.items():
-        known = next((key for key in headers if key.lower() == name.lower()), name)
+        known = name if name in headers else _KNOWN.get(name.lower(), name)
         headers.pop(known, None)
         if value is not None:
             headers[name] = value

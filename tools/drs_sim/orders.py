@@ -3,26 +3,23 @@
 An order whose `outcome` is open locks its slot. `due_ms` is when it next moves by itself.
 """
 
-import base64
-import uuid
+import math
 
 from tools.drs_sim.accounts import UnknownThing
 from tools.drs_sim.clock import HOUR_MS, iso
+from tools.drs_sim.order_words import (
+    CANCELLED,
+    DELIVERED,
+    LAPSED,
+    PLACED,
+    RESOLUTION,
+    SHIPPED,
+    new_id,
+)
 
 CANCEL_WINDOW_MS = 24 * HOUR_MS
 RESOLUTION_WINDOW_MS = 72 * HOUR_MS
 
-RESOLUTION, PLACED, SHIPPED = "resolution", "placed", "shipped"
-DELIVERED, CANCELLED = "delivered", "cancelled"
-LAPSED = "lapsed"  # an outcome only: the phase is `cancelled`
-
-_PHASES = (RESOLUTION, PLACED, SHIPPED, DELIVERED, CANCELLED)
-# The service has no word for delivered.
-_STATUSES = {
-    "newest": ("Processing", "Processing", "Shipped", "Shipped", "Cancelled"),
-    "middle": ("Processing", "Processing", "Shipped", "Shipped", "Cancelled"),
-    "oldest": ("Pending", "Authorized", "Closed", "Closed", "Canceled"),
-}
 _PROBLEM_TEXT = {
     "address": "the delivery address is not complete",
     "payment": "the payment method was declined",
@@ -42,6 +39,7 @@ class Orders:
         self._books = books
         self._accounts = accounts
         self._options = options
+        self._first_due_ms = None
 
     def replenish(self, device, slot, now_ms: int) -> tuple[str, str | None]:
         """Place an order unless one is open. Return (detailCode, eventInstanceId)."""
@@ -122,6 +120,8 @@ class Orders:
 
     def fire_due(self, now_ms: int) -> None:
         """Do what has fallen due by now, in order, each at its own time."""
+        if not self.is_due(now_ms):
+            return
         while (order := self._next(now_ms)) is not None:
             due_ms = order["due_ms"]
             if order["phase"] == RESOLUTION:
@@ -134,7 +134,10 @@ class Orders:
 
     def is_due(self, now_ms: int) -> bool:
         """Say whether `fire_due` would do anything."""
-        return self._next(now_ms) is not None
+        if self._first_due_ms is None:
+            row = self._store.one("SELECT min(due_ms) AS due_ms FROM orders WHERE due_ms NOT NULL")
+            self._first_due_ms = math.inf if row["due_ms"] is None else row["due_ms"]
+        return self._first_due_ms <= now_ms
 
     def _next(self, now_ms):
         return self._store.one(
@@ -152,7 +155,9 @@ class Orders:
 
     def _id_in_progress(self, open_id):
         wanted = self._options["inprogress_id"]
-        return {"open": open_id, "fresh": new_id(), "none": None}[wanted]
+        if wanted == "fresh":
+            return new_id()
+        return open_id if wanted == "open" else None
 
     def _hours(self, step):
         return self._options[f"{step}_after_hours"] * HOUR_MS
@@ -226,23 +231,13 @@ class Orders:
         self._books.notify_order(kind, self._accounts.device(order["serial"]), order, now_ms)
 
     def _update(self, order_id, **columns):
+        self._first_due_ms = None  # to be looked up again
         names = ", ".join(f"{name} = ?" for name in columns)
         self._store.run(f"UPDATE orders SET {names} WHERE id = ?", *columns.values(), order_id)
         return self.find(order_id)
-
-
-def status_of(order, vocabulary: str = "newest") -> str:
-    """Return what GetOrderInfo calls the order's phase."""
-    return _STATUSES[vocabulary][_PHASES.index(order["phase"])]
 
 
 def _require(order, *phases):
     if order["phase"] not in phases:
         now = order["outcome"] or order["phase"]
         raise WrongPhase(f"the order is {now}, not {' or '.join(phases)}")
-
-
-def new_id() -> str:
-    """Return an eventInstanceId of the observed form: 116 characters."""
-    inner = f"r.{uuid.uuid4()}.{uuid.uuid4()}".encode()
-    return "amzn1.dash.v2.o." + base64.b64encode(inner).decode()

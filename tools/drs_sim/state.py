@@ -3,7 +3,7 @@
 import json
 
 from tools.drs_sim.clock import iso
-from tools.drs_sim.orders import CANCELLED, status_of
+from tools.drs_sim.order_words import CANCELLED, status_of
 
 
 def snapshot(sim) -> dict:
