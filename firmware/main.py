@@ -82,8 +82,8 @@ class App:
         if agent.measure_due():
             agent.measure()
         due = agent.uplink_due()
-        if due == "order" and agent.measured_at != hal.time_s():
-            # Nothing is bought on an old reading.
+        if due and agent.measured_at != hal.time_s():
+            # Nothing is bought on an old reading, and any uplink may come to buy.
             agent.measure()
             due = agent.uplink_due()
         return due

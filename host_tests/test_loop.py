@@ -39,8 +39,8 @@ class Board:
         ntp_host, _, ntp_port = service["ntp"].rpartition(":")
         names = ("client_id", "client_secret", "refresh_token")
         return {
-            **{"drs.host": host, "drs.port": port, "lwa.host": host, "lwa.port": port},
-            **{"ntp.host": ntp_host, "ntp.port": ntp_port, "wifi.ssid": "x", "slot.id": SLOT},
+            "drs.host": host, "drs.port": port, "lwa.host": host, "lwa.port": port,
+            "ntp.host": ntp_host, "ntp.port": ntp_port, "wifi.ssid": "x", "slot.id": SLOT,
             **{"lwa." + name: self.keys[name] for name in names},
         }
 

@@ -12,7 +12,7 @@ from micropython import const
 from lowtide import record as r
 from lowtide.gauges import GaugeFault
 from lowtide.level import Level
-from lowtide.orders import NEVER, Orders
+from lowtide.orders import Orders
 
 _DAY_S = const(86400)
 _BACKOFF_S = const(60)
@@ -48,7 +48,6 @@ class Agent:
         self.forced = False
         self.failures = 0
         self.measured_at = self.retry_at = self.asked_at = self.reported_at = 0
-        self.why = "nothing decided yet"
 
     @property
     def rec(self):
@@ -141,11 +140,9 @@ class Agent:
             return "not configured: " + self._config.missing()
         return self.doubt
 
-    def verdict(self, now_s):
-        """Judge at `now_s` and remember the reason for `why`."""
-        verdict = self.orders.verdict(now_s, self.level.low, self.doubts(), self.forced)
-        self.why = verdict.why
-        return verdict
+    def verdict(self, now_s, forced=False):
+        """Judge whether a Replenish may be sent; see `orders.Orders.verdict`."""
+        return self.orders.verdict(now_s, self.level.low, self.doubts(), forced)
 
     def request_order(self, forced):
         """A person typed `order` or `order --now`: confirm the level now, then judge.
@@ -156,8 +153,7 @@ class Agent:
             self.measure()
             if self.level.low_count == 0:
                 break
-        verdict = self.orders.verdict(self._time_s(), self.level.low, self.doubts(), forced)
-        self.why = verdict.why
+        verdict = self.verdict(self._time_s(), forced)
         if verdict.may:
             self.forced = forced
             self.retry_at = 0
@@ -206,13 +202,15 @@ class Agent:
 
     def ask_due(self, now_s):
         """Whether GetOrderInfo is due (every 4 h or daily; first when a missing date tells)."""
-        if not self.orders.askable():
-            return False
-        first = self.orders.resolution_from_s()
-        if self.rec.state == r.PLACED and self.asked_at < first <= now_s:
-            return True
-        last = max(self.asked_at, self.rec.ordered_at)
-        return _over(now_s, last, self.orders.ask_interval_s())
+        return self.orders.askable() and _over(now_s, *self._ask_from())
+
+    def _ask_from(self):
+        # -> (since when, how long) to wait before asking.
+        rec = self.rec
+        first_s = self._config["order.resolution_after_s"]
+        if rec.state == r.PLACED and self.asked_at < rec.ordered_at + first_s:
+            return rec.ordered_at, first_s
+        return max(self.asked_at, rec.ordered_at), self.orders.ask_interval_s()
 
     def uplink_failed(self, why, wait_s=0):
         """Note a failed uplink: full-jitter back-off, at least `wait_s` (Retry-After)."""
@@ -220,33 +218,27 @@ class Agent:
         delay_s = min(_BACKOFF_CAP_S, max(wait_s, 1 + self._random(cap_s - 1)))
         self.failures = min(self.failures + 1, 99)
         self.retry_at = self._time_s() + delay_s
-        self.forced = False
         self.log("%s; next try in %d s" % (why, delay_s))
 
     def uplink_done(self):
         """Note an uplink that did all that was due."""
         self.failures = self.retry_at = 0
-        self.forced = False
 
     def wake_in_s(self):
         """Return in how many seconds the next step is due, at least 1."""
         now_s = self._time_s()
         interval_s = self._config["measure.interval_s"]
-        wait_s = interval_s - (now_s - self.measured_at)
-        if not 0 < wait_s <= interval_s:
-            return 1
-        if 0 < self.retry_at - now_s < wait_s:
-            wait_s = self.retry_at - now_s
-        return wait_s
+        due_s = self.measured_at + interval_s
+        if now_s < self.retry_at:
+            due_s = min(due_s, self.retry_at)
+        elif self.orders.askable():
+            due_s = min(due_s, sum(self._ask_from()))
+        wait_s = due_s - now_s
+        return wait_s if 0 < wait_s <= interval_s else 1
 
     def measure_due(self):
         """Whether the next reading is due by the calendar, whichever way the clock jumped."""
         return _over(self._time_s(), self.measured_at, self._config["measure.interval_s"])
-
-    def next_order_s(self):
-        """Return when an order may go out next (Unix seconds), or None if it takes an event."""
-        verdict = self.orders.verdict(self._time_s(), self.level.low, self.doubts())
-        return verdict.at_s if 0 < verdict.at_s < NEVER else None
 
 
 def _over(now_s, then_s, period_s):

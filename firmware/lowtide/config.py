@@ -82,23 +82,37 @@ class Config:
     def __init__(self, store, status, payload):
         self._store = store
         self._set = {}
-        self.fault = None
+        self._damaged = status > 1
         self.present = status != 1
-        if status > 1:
-            self.fault = "configuration damaged; set it again"
-        elif payload is not None:
+        self._bad = {}
+        if payload is not None:
             try:
-                self._adopt(json.loads(payload))
-            except (ValueError, AttributeError) as e:
-                self.fault = "configuration not usable: %s" % e
-
-    def _adopt(self, stored):
-        for name, value in stored.items():
+                stored = json.loads(payload)
+            except ValueError:
+                stored = None
+            if isinstance(stored, dict):
+                self._set = stored
+            else:
+                self._damaged = True
+        for name, value in self._set.items():
             # A setting of a newer firmware is kept for it, not judged.
-            self._set[name] = check(name, value) if name in POINTS else value
+            if name in POINTS:
+                try:
+                    check(name, value)
+                except ValueError as e:
+                    self._bad[name] = "configuration not usable: %s" % e
+
+    @property
+    def fault(self):
+        """None, or why the settings cannot be relied on, in one line; nothing is bought then."""
+        if self._damaged:
+            return "configuration damaged; set it again"
+        for why in self._bad.values():
+            return why
+        return None
 
     def __getitem__(self, name):
-        value = self._set.get(name)
+        value = None if name in self._bad else self._set.get(name)
         return POINTS[name][1] if value is None else value
 
     def set(self, name, value):
@@ -113,7 +127,8 @@ class Config:
         self._store.save(json.dumps(changed).encode())
         self._set = changed
         self.present = True
-        self.fault = None
+        self._damaged = False
+        self._bad.pop(name, None)
 
     def shown(self, name):
         """Return what may be shown of a setting: the value, or whether a secret is set."""

@@ -84,7 +84,7 @@ class Console:
 
     def _answer(self, line):
         # Exactly one answer, whatever was typed.
-        ok, answer = "false", {}
+        ok, answer, as_json = "false", {}, self._json
         try:
             if len(line) > _MAX_LINE:
                 raise ValueError("line longer than %d characters; nothing done" % _MAX_LINE)
@@ -92,9 +92,11 @@ class Console:
             ok = "true"
         except UnicodeError:
             answer["error"] = "not UTF-8 text; nothing done"
-        except (ValueError, OSError) as e:
+        except ValueError as e:
             answer["error"] = str(e)
-        if self._json:
+        except Exception as e:  # noqa: BLE001 - the console outlives whatever a command meets
+            answer["error"] = "%s: %s" % (type(e).__name__, e)
+        if as_json or self._json:
             # MicroPython's dicts keep no order, and `ok` comes first.
             rest = json.dumps(answer, separators=(",", ":"))[1:]
             self._write('{"ok":%s%s%s\n' % (ok, "," if answer else "", rest))
@@ -175,16 +177,16 @@ class Console:
     def _why(self, _args):
         agent = self._agent
         level = agent.level.permille
-        next_s = agent.next_order_s()
+        verdict = agent.verdict(self._time_s())
         return {
-            "why": agent.why,
+            "why": verdict.why,
             "level": None if level is None else level / 1000,
             "measured": dates.iso(agent.measured_at) if agent.measured_at else None,
             "threshold": self._config["level.reorder_pct"] / 100,
             "low_readings": "%d of %d"
             % (agent.level.low_count, self._config["level.confirm_count"]),
             "forecast": None,
-            "next_order": dates.iso(next_s) if next_s else None,
+            "next_order": dates.iso(verdict.at_s) if verdict.at_s else None,
         }
 
     def _show_log(self, _args):

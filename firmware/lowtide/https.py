@@ -15,8 +15,10 @@ from lowtide.outcome import Fault, Insecure
 _CHUNK = const(512)
 _MAX_HEAD = const(4096)
 _MAX_BODY = const(8192)
-# mbedTLS codes that mean a broken line or a full heap; every other negative one is a refusal.
-_LINE_FAULTS = (-0x7280, -0x7880, -0x7F00, -0x0050, -0x004E, -0x004C)
+# mbedTLS's own codes lie below this; above it are errno and, on the ESP32, DNS's -202.
+_MBEDTLS = const(-0x1000)
+# Of those, a broken line, the peer's goodbye and a full heap; every other one is a refusal.
+_LINE_FAULTS = (-0x7280, -0x7880, -0x7F00)
 
 
 def load_roots(folder):
@@ -49,7 +51,7 @@ def _fault(e, host):
         return Insecure("%s: certificate refused: %s" % (host, " ".join(str(e).split())))
     code = e.args[0] if e.args and isinstance(e.args[0], int) else 0
     reason = getattr(e, "reason", None)
-    if (code < -0x4B and code not in _LINE_FAULTS) or (reason and "EOF" not in reason):
+    if (code < _MBEDTLS and code not in _LINE_FAULTS) or (reason and "EOF" not in reason):
         return Insecure("%s: TLS refused: %s" % (host, e))
     return Fault("%s: %s" % (host, str(e) or "timeout"))
 
@@ -83,7 +85,9 @@ class Connection:
             Insecure: certificate, name or protocol do not check out; nothing was sent.
             Fault: time-out, broken line, or an answer that is not HTTP or too long.
         """
-        if self._writer is None:
+        if self._writer is None or self._buffer:
+            # What came after the last answer belongs to no request of ours.
+            self.close()
             raise Fault("%s closed the connection" % self._host)
         return await self._bounded(self._exchange(method, target, headers, body))
 

@@ -15,7 +15,6 @@ _PLACED_CODES = ("STANDARD_ORDER_PLACED", "TEST_ORDER_PLACED")
 _OPEN_STATUS = ("Pending", "Authorized", "Processing")
 _SHIPPED_STATUS = ("Shipped", "Closed")
 _CANCELLED_STATUS = ("Cancelled", "Canceled")
-NEVER = const(0xFFFFFFFF)
 
 
 class Verdict:
@@ -84,7 +83,7 @@ class Orders:
         if self.askable() and rec.state in _OPEN:
             return "rule 2: an order is open", 0
         if not rec.horizon_at:
-            return "rule 7: nothing is known; waits for a verified time", NEVER
+            return "rule 7: nothing is known; waits for a verified time", 0
         return "rule 7: nothing is known of the order", (
             rec.horizon_at + self._config["order.horizon_s"]
         )
@@ -112,10 +111,6 @@ class Orders:
         if self.rec.state in (r.PLACED, r.RESOLUTION):
             return self._config["order.poll_interval_s"]
         return _DAY_S
-
-    def resolution_from_s(self):
-        """Return when a missing delivery date starts to mean something."""
-        return self.rec.ordered_at + self._config["order.resolution_after_s"]
 
     # -- what happened --------------------------------------------------------------------------
 
@@ -163,6 +158,7 @@ class Orders:
 
     def _enter_order(self, state, event_id, ordered_at):
         rec = self.rec
+        self._seen_open = False
         rec.state = state
         rec.event_id = event_id
         if ordered_at:
@@ -197,7 +193,7 @@ class Orders:
         elif status in _OPEN_STATUS:
             if has_date:
                 rec.state = r.CONFIRMED
-            elif now_s >= self.resolution_from_s():
+            elif now_s >= rec.ordered_at + self._config["order.resolution_after_s"]:
                 rec.state = r.RESOLUTION
                 window_s = self._config["order.resolution_window_s"]
                 if now_s >= rec.ordered_at + window_s - _LAPSE_SLACK_S:
@@ -219,9 +215,12 @@ class Orders:
         rec.cancelled_at = now_s
 
     def order_info_refused(self, now_s):
-        """GetOrderInfo refused the id. Three different days of it: nothing is known (rule 7)."""
+        """GetOrderInfo refused the id: on three different days, and nothing is known (rule 7)."""
         rec = self.rec
+        self._seen_open = False
         day = now_s // _DAY_S
+        if not rec.bad_days:
+            rec.horizon_at = now_s
         if day != rec.bad_day:
             rec.bad_day = day
             rec.bad_days += 1
@@ -229,6 +228,7 @@ class Orders:
     def refilled(self):
         """The depletion ended. The last id and the time of the last order stay."""
         rec = self.rec
+        self._seen_open = False
         rec.state = r.NONE
         rec.late = rec.lapsed = 0
         rec.cancels = rec.lapses = rec.bad_days = rec.bad_day = 0

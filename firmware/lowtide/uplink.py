@@ -17,10 +17,13 @@ class Uplink:
     def __init__(self, agent, link, api, config, set_time):
         self._agent, self._link, self._api = agent, link, api
         self._config, self._set_time = config, set_time
+        self._forced = False
 
     async def run(self):
         """Do all that is due. The agent's schedule and back-off are up to date afterwards."""
         agent = self._agent
+        # What a person types from now on is for the next uplink.
+        self._forced, agent.forced = agent.forced, False
         try:
             # After a failure the clock itself is a suspect: certificates are judged by it.
             await self._link.up(agent.clock_plausible(), agent.failures > 0)
@@ -44,12 +47,19 @@ class Uplink:
         orders.verified(now_s)
         orders.subscription(slots.get(slot))
         agent.persist()
-        if orders.askable() and (agent.forced or agent.ask_due(now_s)):
-            await self._ask(slot, now_s)
-        verdict = agent.verdict(now_s)
+        if orders.askable() and (self._forced or agent.ask_due(now_s)):
+            try:
+                await self._ask(slot, now_s)
+            except Fault:
+                # A purchase that is due does not wait for news for ever: the next try goes
+                # without asking.
+                if agent.verdict(now_s).may:
+                    agent.asked_at = now_s
+                raise
+        verdict = agent.verdict(now_s, self._forced)
         if verdict.may:
             await self._order(slot, now_s, verdict)
-        elif agent.forced:
+        elif self._forced:
             agent.log("not ordered: " + verdict.why)
 
     async def _ask(self, slot, now_s):
@@ -62,6 +72,9 @@ class Uplink:
             else:
                 orders.order_info_refused(now_s)
         except Refused as e:
+            if isinstance(e, Rejected):
+                # The token's fault, not the id's.
+                raise
             agent.log("GetOrderInfo: %s" % e)
             orders.order_info_refused(now_s)
         agent.asked_at = now_s
@@ -74,7 +87,6 @@ class Uplink:
         agent.note_lowest()
         orders.sending(now_s, verdict)
         agent.persist()
-        agent.forced = False
         agent.log("Replenish: %s" % verdict.why)
         try:
             code, event_id = await self._api.replenish(slot)
@@ -85,6 +97,9 @@ class Uplink:
         except Refused as e:
             orders.refused(r.BLOCKS.index(e.block), verdict.repeat)
             agent.persist()
+            if verdict.repeat:
+                # Still unknown, still to be repeated: not at once.
+                raise Fault(str(e)) from e
             agent.log("not ordered: %s" % e)
             return
         if not orders.answered(code, event_id, now_s, verdict.repeat):

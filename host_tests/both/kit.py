@@ -284,7 +284,7 @@ class Device:
         """Ask once about the order, whatever is due, and get this answer."""
         asked = len(self.api.asked)
         self.api.info_answers.append(answer)
-        self.agent.asked_at = self.clock() + 1  # from the future: asked anew
+        self.agent.asked_at = self.clock() + DAY  # from the future: asked anew
         self.talk()
         assert len(self.api.asked) == asked + 1
         return self

@@ -614,7 +614,7 @@ def test_rule_9_a_gauge_fault_buys_nothing():
     device.agent.measure()
     device.talk()
     assert device.api.sent == []
-    assert "gauge fault" in device.agent.why
+    assert "gauge fault" in device.agent.verdict(device.clock()).why
     device.measure(100, 2)
     device.talk()
     assert device.api.sent == []
@@ -696,7 +696,7 @@ def test_rule_9_a_slot_that_is_not_listed_buys_nothing():
 
 def test_rule_9_a_damaged_configuration_buys_nothing():
     device = Device().low()
-    device.config.fault = "configuration damaged"
+    device.config._damaged = True
     device.agent.config_changed("")
     assert device.agent.uplink_due() is None
     device.talk()
@@ -805,7 +805,7 @@ def test_rule_10_now_never_overrides_a_doubt_or_a_block_or_a_full_bin():
 
 def test_rule_10_why_tells_the_rule_and_when_it_may_order_next():
     device = placed().wait(20 * HOUR).ask(("Cancelled", False))
-    assert device.agent.why.startswith("rule 5")
+    assert device.agent.verdict(device.clock()).why.startswith("rule 5")
     assert device.agent.verdict(device.clock()).at_s == T0 + 20 * HOUR + 5 * DAY
     device.measure(900)
     assert device.agent.verdict(device.clock()).at_s == 0
