@@ -131,6 +131,20 @@ def test_a_failing_boot_keeps_main_from_starting(start):
     assert b"main ran" not in output
 
 
+def test_what_one_listener_left_is_not_for_the_next(start):
+    board = start(
+        main="import time\nwhile True:\n    time.sleep_ms(5)\n    print(time.ticks_ms())\n"
+    )
+    with console(board) as first:
+        first.readline()
+        old_ms = int(first.readline())
+        time.sleep(0.2)
+    time.sleep(0.2)
+    # Opened without pyserial, which would itself drop what is there.
+    with open(board.link, "rb") as second:
+        assert int(second.readline()) - old_ms >= 200
+
+
 def test_output_that_nobody_hears_is_lost_and_a_flood_does_not_block(start):
     board = start(
         main="print('early')\nimport machine\nmachine.WDT(timeout=100_000)\n"

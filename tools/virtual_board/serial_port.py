@@ -50,9 +50,14 @@ class SerialPort:
                 raise
         self.is_open = False
         self._pending.clear()
-        # Else the next one to open the port would read what this one left unread.
-        termios.tcflush(self.fd, termios.TCOFLUSH)
+        self._drop_unread()
         return b""
+
+    def _drop_unread(self) -> None:
+        """Else the next one to open the port would read what this one left."""
+        slave = os.open(self.name, os.O_RDWR | os.O_NOCTTY)
+        termios.tcflush(slave, termios.TCIFLUSH)
+        os.close(slave)
 
     def send(self, data: bytes) -> None:
         if not self.is_open:

@@ -1,0 +1,167 @@
+"""The virtual board's flash, pins, radio and command line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from test_virtual_board import console, start  # noqa: F401 (a fixture)
+
+from tools.virtual_board.driver import VirtualBoard, read_image, write_image
+
+# Flash
+
+
+def test_the_image_is_a_boards_and_survives_the_power(start):  # noqa: F811
+    board = start()
+    board.execute("with open('note', 'w') as f: f.write('kept')")
+    board.power_off()
+    assert board.flash.stat().st_size == 2 * 1024 * 1024
+    assert read_image(board.flash) == {"note": b"kept"}
+    answer = start().execute(
+        "import esp32, vfs\n"
+        "part = esp32.Partition.find(esp32.Partition.TYPE_DATA, label='vfs')[0]\n"
+        "print(part.info(), part.ioctl(4, 0), part.ioctl(5, 0))\n"
+        "vfs.umount('/')\n"
+        "vfs.mount(vfs.VfsLfs2(part, readsize=128), '/')\n"
+        "print(open('note').read())"
+    )
+    assert answer == "(1, 129, 2097152, 2097152, 'vfs', False) 512 4096\nkept"
+
+
+def test_a_volume_that_does_not_mount_leaves_the_prompt(start, tmp_path):  # noqa: F811
+    (tmp_path / "flash.img").write_bytes(b"\0" * 2 * 1024 * 1024)
+    board = start()
+    with console(board) as port:
+        port.write(b"\x04")
+        port.read_until(b"MPY: soft reboot\r\n")
+        assert b"appears to be corrupted" in port.read_until(b">>> ")
+
+
+def test_a_power_cut_halves_the_operation_and_stops_the_board(tmp_path):
+    program = (
+        "import machine\n"
+        "if machine.reset_cause() == 1: machine.reset()\n"  # counting goes on after a reset
+        "from flashbdev import bdev\n"
+        "bdev.ioctl(6, 500)\n"
+        "bdev.writeblocks(500, bytes(64), 0)\n"
+        "bdev.writeblocks(500, bytes(64), 128)\n"
+        "bdev.ioctl(6, 500)\n"
+    )
+    block = 500 * 4096
+    halves = {
+        1: [(0, 2048, 0xFF), (2048, 4096, 0xAA)],
+        2: [(0, 32, 0x00), (32, 4096, 0xFF)],
+        3: [(0, 64, 0x00), (64, 128, 0xFF), (128, 160, 0x00), (160, 4096, 0xFF)],
+        4: [(0, 2048, 0xFF), (2048, 4096, 0xFF)],
+    }
+    for count, expected in halves.items():
+        write_image(tmp_path / "flash.img", {"main.py": program})
+        with (tmp_path / "flash.img").open("r+b") as image:
+            image.seek(block)
+            image.write(b"\xaa" * 4096)
+        board = VirtualBoard(tmp_path, "--cut-after", str(count))
+        assert board.process.wait(20) == 75
+        assert board.events("cut")[0]["op"] == count
+        torn = board.flash.read_bytes()[block : block + 4096]
+        for begin, end, value in expected:
+            assert torn[begin:end] == bytes([value]) * (end - begin), (count, begin)
+
+
+# Pins and radio
+
+
+def test_the_level_is_read_anew_at_each_measurement(start):  # noqa: F811
+    board = start()
+    measure = (
+        "import machine\n"
+        "adc = machine.ADC(machine.Pin(34), atten=machine.ADC.ATTN_11DB)\n"
+        "print(adc.read_uv(), adc.read_u16(), machine.ADC(machine.Pin(35)).read_uv())"
+    )
+    for text, expected in (("0.0", 150_000), ("0.5\n", 1_300_000), ("1.0", 2_450_000)):
+        board.level.write_text(text)
+        uv, raw, other = map(int, board.execute(measure).split())
+        assert abs(uv - expected) <= 2_000
+        assert abs(raw * 3_300_000 / 65_535 - expected) <= 4_100
+        assert other < 10_000
+    for text in ("", "full", "nan"):
+        board.level.write_text(text)
+        assert board.execute(measure).startswith("0 0 ")
+    board.level.unlink()
+    assert board.execute(measure).startswith("0 0 ")
+
+
+def test_wifi_connects_like_the_port(start):  # noqa: F811
+    board = start()
+    answer = board.execute(
+        "import network, time\n"
+        "wlan = network.WLAN(network.STA_IF)\n"
+        "def attempt():\n"
+        "    try: wlan.connect('net', 'key')\n"
+        "    except OSError as exc: print(exc)\n"
+        "attempt()\n"
+        "print(wlan.active(), wlan.active(True), wlan.isconnected(), wlan.ifconfig()[0])\n"
+        "attempt(); attempt()\n"
+        "print(wlan.status() == network.STAT_CONNECTING)\n"
+        "time.sleep_ms(50)\n"
+        "print(wlan.isconnected(), wlan.status() == network.STAT_GOT_IP, wlan.ifconfig()[0])\n"
+        "print(wlan.config('ssid'), network.WLAN(network.WLAN.IF_STA) is wlan)\n"
+        "wlan.disconnect(); print(wlan.isconnected()); attempt(); wlan.active(False)\n"
+        "print(wlan.status() == network.STAT_IDLE)"
+    ).splitlines()
+    assert answer == [
+        "Wifi Not Started",
+        "False True False 0.0.0.0",
+        "Wifi Internal Error",
+        "True",
+        "True True 127.0.0.1",
+        "net True",
+        "False",
+        "True",
+    ]
+
+
+def test_identity_is_stable(start):  # noqa: F811
+    ask = "import machine; print(machine.unique_id().hex(), machine.freq())"
+    board = start()
+    first = board.execute(ask)
+    board.power_off()
+    assert start().execute(ask) == first
+    assert len(first.split()[0]) == 12
+
+
+# Command line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"--heap": "lots"},
+        {"--speed": "fast"},
+        {"--time": "yesterday"},
+        {"--cut-after": "0"},
+        {"--flash": "wrong-size"},
+        {"--link": "a-file"},
+        {"--clock-from": "http://127.0.0.1:9"},
+        {"--clock-from": "nonsense"},
+        {"--flash": None},
+        {"--unknown": "1"},
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_one_line_and_status_2(change, tmp_path):
+    (tmp_path / "wrong-size").write_bytes(b"x")
+    (tmp_path / "a-file").write_text("precious")
+    arguments = {f"--{name}": name for name in ("flash", "link", "level", "ready")} | change
+    words = [word for item in arguments.items() if item[1] is not None for word in item]
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.virtual_board", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert (tmp_path / "a-file").read_text() == "precious"
