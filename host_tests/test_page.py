@@ -1,5 +1,7 @@
 """The simulator's page in a real browser, used as the customer and a tester use it."""
 
+import json
+
 import httpx
 import pytest
 from browser import look, start
@@ -370,3 +372,30 @@ def test_page_asks_nothing_of_other_hosts(plain):
 def test_mask(text, shown):
     assert shown in mask(text)
     assert "abc" not in mask(text) and "IwEB" not in mask(text)
+
+
+def test_events_tick_and_carry_changes_only(sim, plain):
+    device = sim.device()
+    with plain.stream("GET", "/events") as events:
+        assert events.headers["content-type"].startswith("text/event-stream")
+        found = _events(events.iter_lines())
+        first = next(data for kind, data in found if kind == "change")["fragments"]
+        assert {"lanes", "mails", "requests", "clock-buttons", "fault-script"} <= first.keys()
+        sim.faults({"path": "/nowhere", "action": "garbage"})
+        change = next(data for kind, data in found if kind == "change")
+        assert list(change["fragments"]) == ["fault-script"] and change["say"] is None
+        sim.advance(1)
+        tick = next(data for kind, data in found if kind == "tick")
+        assert tick["face"] and tick["now_ms"] > 0
+    sim.faults()
+    assert device.serial in first["lanes"]
+
+
+def _events(lines):
+    """Yield kind and data of each server-sent event."""
+    kind = None
+    for line in lines:
+        if line.startswith("event: "):
+            kind = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield kind, json.loads(line.removeprefix("data: "))
