@@ -50,14 +50,11 @@ class SerialPort:
                 raise
         self.is_open = False
         self._pending.clear()
-        self._drop_unread()
-        return b""
-
-    def _drop_unread(self) -> None:
-        """Else the next one to open the port would read what this one left."""
+        # Else the next one to open the port would find this one's settings and unread bytes.
         slave = os.open(self.name, os.O_RDWR | os.O_NOCTTY)
-        termios.tcflush(slave, termios.TCIFLUSH)
+        tty.setraw(slave, termios.TCSAFLUSH)
         os.close(slave)
+        return b""
 
     def send(self, data: bytes) -> None:
         if not self.is_open:
