@@ -13,15 +13,19 @@ def iso(unix_s):
 
 
 def parse_iso(text):
-    """Return Unix seconds of `2026-11-23T20:00:00Z`.
+    """Return Unix seconds of `2026-11-23T20:00:00Z`; `Z` may be `+00:00` or be left out.
 
     Raises:
         ValueError: anything else.
     """
-    date, t, clock = text.partition("T")
-    if not t or not clock.endswith("Z"):
+    date, _, clock = text.partition("T")
+    for zone in ("Z", "+00:00"):
+        if clock.endswith(zone):
+            clock = clock[: -len(zone)]
+            break
+    if len(clock) != 8:
         raise ValueError("want a UTC time such as 2026-11-23T20:00:00Z")
-    return _unix(date.split("-"), clock[:-1].split(":"))
+    return _unix(date.split("-"), clock.split(":"))
 
 
 def parse_http(text):

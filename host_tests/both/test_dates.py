@@ -37,7 +37,6 @@ def test_no_other_text_is_taken_for_a_time():
         "2017-01-02 22:35:53",
         "2017-01-02T22:35:53+01:00",
         "2017-01-02T22:35:53Zx",
-        "2017-01-02T22:35:53",
         "2017-01T22:35:53Z",
         "2017-01-02-03T22:35:53Z",
         "2017-13-01T00:00:00Z",
@@ -54,6 +53,11 @@ def test_no_other_text_is_taken_for_a_time():
         "2017-01-02T 2:35:53Z",
     ):
         raises(ValueError, dates.parse_iso, text)
+
+
+def test_utc_may_be_spelt_out_or_left_out():
+    for zone in ("Z", "+00:00", ""):
+        assert dates.parse_iso("2017-01-02T22:35:53" + zone) == 1483396553
 
 
 def test_the_http_date_is_taken():
