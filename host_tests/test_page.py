@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from browser import look, start
+from browser import INSTALL, look, start
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -399,3 +399,9 @@ def _events(lines):
             kind = line.removeprefix("event: ")
         elif line.startswith("data: "):
             yield kind, json.loads(line.removeprefix("data: "))
+
+
+def test_a_missing_browser_is_a_failure(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(pytest.fail.Exception, match=INSTALL):
+        start(tmp_path)

@@ -17,7 +17,8 @@ h1 { font-size: 1.3rem; } h2 { font-size: 1rem; margin-top: 2rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .9rem .35rem 0; vertical-align: top;
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-.asked { font-weight: 650; } code { overflow-wrap: anywhere; font-size: .8rem; }
+.asked { font-weight: 650; } .time { white-space: nowrap; }
+code { overflow-wrap: anywhere; font-size: .8rem; }
 """
 
 
@@ -162,8 +163,8 @@ def _subscribed_text(slot):
 
 def _order_row(order):
     kind = ' class="asked"' if order["standing"] == standing.ASKED else ""
-    names = ("serial", "slot", "standing", "since", "until")
-    cells = "".join(f"<td>{escape(str(order[name] or ''))}</td>" for name in names)
+    cells = "".join(f"<td>{escape(order[n] or '')}</td>" for n in ("serial", "slot", "standing"))
+    cells += "".join(f"<td class=time>{order[name] or ''}</td>" for name in ("since", "until"))
     return f"<tr{kind}>{cells}<td><code>{escape(order['instanceId'])}</code></td></tr>"
 
 
