@@ -111,8 +111,8 @@ class Board:
             if self._world.now() >= self._wake_at:
                 self.boot(DEEPSLEEP_RESET, TIMER_WAKE)
         elif time.monotonic() >= self._bites_at:
-            self._events.emit("wdt")
             self.power_off()
+            self._events.emit("wdt")
             self.boot(WDT_RESET)
 
     def power_off(self) -> None:
@@ -174,21 +174,22 @@ class Board:
         self._erases += 1
 
     def _cut(self, _) -> None:
-        self._events.emit("cut", op=self._cut_after)
         self.power_off()
+        self._events.emit("cut", op=self._cut_after)
         self.is_cut = True
 
     def _sleep(self, time_ms: bytes) -> None:
         duration_s = int(time_ms) / 1000
         self._wake_at = self._world.now() + duration_s if duration_s > 0 else math.inf
+        awake_s = time.monotonic() - self._booted_at
+        self.power_off()
         self._events.emit(
             "sleep",
             until=round(self._wake_at, 3) if duration_s > 0 else None,
             programs=self._programs,
             erases=self._erases,
-            awake_ms=round((time.monotonic() - self._booted_at) * 1000),
+            awake_ms=round(awake_s * 1000),
         )
-        self.power_off()
 
     def _soft_reset(self, _=b"", is_raw=False) -> None:
         self.power_off()
@@ -196,6 +197,6 @@ class Board:
         self.boot(SOFT_RESET, is_raw=is_raw)
 
     def _reset(self, _) -> None:
-        self._events.emit("reset", programs=self._programs, erases=self._erases)
         self.power_off()
+        self._events.emit("reset", programs=self._programs, erases=self._erases)
         self.boot(HARD_RESET)
