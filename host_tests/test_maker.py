@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from test_drs_sim import START, Sim
+from drs_sim_kit import START, Sim
 
 from tools.maker import standing
 from tools.maker.envelope import Forged, Hosts

@@ -5,11 +5,11 @@ import json
 import httpx
 import pytest
 from browser import INSTALL, look, start
+from drs_sim_kit import START, Sim
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from test_drs_sim import START, Sim
 
 from tools.drs_sim.wire import mask
 
