@@ -73,7 +73,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (due_ms) WHERE due_ms IS NOT NULL;
 """
 # What each version added. A state file of an older one is brought up to date.
-_STEPS = (_FIRST, _SECOND)
+STEPS = (_FIRST, _SECOND)
 
 
 class StoreError(Exception):
@@ -105,9 +105,9 @@ class Store:
     def _create(self):
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         used = self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-        if version > len(_STEPS) or (used and not version):
+        if version > len(STEPS) or (used and not version):
             raise StoreError(f"state file {self.path}: made by something else")
-        for number, step in enumerate(_STEPS[version:], version + 1):
+        for number, step in enumerate(STEPS[version:], version + 1):
             self._db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
 
     @contextmanager
