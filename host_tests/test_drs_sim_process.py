@@ -1,0 +1,160 @@
+"""The process as a whole: options, what survives a kill, what it prints, what is written of it."""
+
+import json
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from drs_sim_kit import ROOT, START, Sim, assert_one_line
+
+from tools.drs_sim.bad_certs import KINDS
+from tools.drs_sim.faults import parse
+from tools.drs_sim.options import TABLE
+from tools.drs_sim.store import STEPS
+
+README = (ROOT / "tools" / "README.md").read_text()
+
+
+def rows(title):
+    """Return the cells of a table of the README, without its head."""
+    section = README.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_options_are_kept_and_given_ones_replace_them(tmp_path):
+    sim = Sim(tmp_path, "--option", "rotation=yes", "--option", "ship_after_hours=5")
+    assert sim.set_options(numbers="integers")["ship_after_hours"] == 5
+    sim.stop(signal.SIGKILL)
+    sim.options = ("--option", "rotation=no")
+    sim.start()
+    found = sim.control.get("/options").json()
+    chosen = [found[name] for name in ("rotation", "ship_after_hours", "numbers")]
+    assert chosen == ["no", 5, "integers"]
+    for given, named in (
+        ({"rotaton": "yes"}, "rotaton"),
+        ({"rotation": "maybe"}, "rotation"),
+        ({"rotation": True}, "rotation"),
+        ({"numbers": "any", "ship_after_hours": -1}, "ship_after_hours"),
+        ([], "body"),
+    ):
+        assert_one_line(sim.control.put("/options", json=given), 400, named)
+    assert sim.control.get("/options").json() == found
+    assert sim.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "options, named",
+    [
+        (["--option", "rotation"], "rotation"),
+        (["--option", "rotation=maybe"], "rotation"),
+        (["--option", "odd=1"], "odd"),
+        (["--option", "unsubscribed_status=200"], "unsubscribed_status"),
+        (["--fault", "{"], "JSON"),
+        (["--fault", '{"action":"odd"}'], "action"),
+    ],
+)
+def test_bad_options_and_faults_are_one_line_and_status_2(tmp_path, options, named):
+    given = ["--state", tmp_path / "state.db", "--ready", tmp_path / "ready.json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools.drs_sim", *given, *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1 and named in ended.stderr
+
+
+def test_codes_clients_and_tokens_survive_a_kill(tmp_path):
+    sim = Sim(tmp_path, "--time", START, "--paused")
+    device = sim.device()
+    client = sim.post("/clients", model="feeder-2", slots=["a"])
+    back = "http://localhost/"
+    data = {"dash:replenish": {"device_model": "feeder-2", "serial": "x"}}
+    query = {
+        "client_id": client["client_id"],
+        "response_type": "code",
+        "redirect_uri": back,
+        "scope": "dash:replenish",
+        "scope_data": json.dumps(data),
+    }
+    answer = sim.drs.post("/ap/oa", params=query, data={"answer": "allow", "slot": "a"})
+    code = re.search(r"code=(\w+)", answer.headers["location"])[1]
+    sim.stop(signal.SIGKILL)
+    sim.start()
+    assert device.replenish().status_code == 200
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+    secrets = {name: client[name] for name in ("client_id", "client_secret")}
+    assert sim.drs.post("/auth/o2/token", data=form | secrets).status_code == 200
+    assert sim.stop() == 0
+
+
+def test_a_state_file_of_the_first_version_is_brought_up_to_date(tmp_path):
+    with sqlite3.connect(tmp_path / "state.db") as old:
+        old.executescript(f"{STEPS[0]} PRAGMA user_version = 1;")
+    sim = Sim(tmp_path)
+    assert sim.device().replenish().status_code == 200
+    assert sim.stop() == 0
+
+
+def test_it_says_where_it_is_and_how_a_board_gets_there(tmp_path):
+    ready, log = tmp_path / "ready.json", tmp_path / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tools.drs_sim", "--state", tmp_path / "state.db"]
+            + ["--ready", ready, "--demo-device"],
+            cwd=ROOT,
+            stdout=out,
+        )
+        while "config slot.id" not in log.read_text():
+            assert process.poll() is None
+        process.terminate()
+        assert process.wait(20) == 0
+    found, text = json.loads(ready.read_text()), log.read_text()
+    for name in ("drs", "control", "ntp", "ca_pem", "ca_der"):
+        assert found[name] in text
+    values = dict(re.findall(r"^config (\S+) (\S+)$", text, re.M))
+    assert f"https://{values['drs.host']}:{values['drs.port']}" == found["drs"]
+    assert values["lwa.refresh_token"].startswith("Atzr|")
+    assert {"lwa.client_id", "lwa.client_secret", "device.serial", "ntp.port"} < set(values)
+
+
+# What is written of it.
+
+
+def test_readme_lists_every_option():
+    told = {row[0].strip("`"): row for row in rows("Options")}
+    assert list(told) == list(TABLE)
+    for name, spec in TABLE.items():
+        assert told[name][1:3] == [str(spec), f"`{spec.default}`"], name
+
+
+def test_readme_lists_every_fault():
+    told = {row[0].strip("`") for row in rows("Faults")}
+    for action in told:
+        extra = {"kind": KINDS[0]} if action == "certificate" else {"path": "/"}
+        extra |= {"seconds": 1} if action in ("delay", "slow") else {}
+        extra |= {"status": 500} if action == "status" else {}
+        assert parse([{"action": action, **extra}])
+    assert len(told) == 11
+
+
+def test_readme_names_tests_that_exist():
+    named = set(re.findall(r"`(test_\w+)`", README))
+    files = sorted(path.name for path in (ROOT / "host_tests").glob("test_*.py"))
+    ours = [f"host_tests/{name}" for name in files if name.startswith("test_drs_sim")]
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", *ours],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    collected = set(re.findall(r"::(test_\w+)", listed.stdout))
+    assert len(named) > 40
+    assert named - collected == set()
