@@ -157,4 +157,4 @@ def test_readme_names_tests_that_exist():
     )
     collected = set(re.findall(r"::(test_\w+)", listed.stdout))
     assert len(named) > 40
-    assert named - collected == set()
+    assert named - collected - set(TABLE) == set()

@@ -34,6 +34,11 @@ class _Sim:
         self._drs = httpx.Client(base_url=ready["drs"], verify=self.context, trust_env=False)
         self._devices = 0
 
+    def close(self):
+        """Let the connections go, so that the process ends at once."""
+        self._control.close()
+        self._drs.close()
+
     def requests(self, kind):
         """Return what to send for one kind of call, from a new device."""
         self._devices += 1
@@ -100,7 +105,9 @@ def _simulator(folder, name):
     ready = folder / f"{name}.json"
     command = ["tools.drs_sim", "--state", folder / f"{name}.db", "--ready", ready]
     with _process(command, ready.exists):
-        yield _Sim(json.loads(ready.read_text()))
+        sim = _Sim(json.loads(ready.read_text()))
+        yield sim
+        sim.close()
 
 
 @contextmanager

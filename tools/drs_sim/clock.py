@@ -33,7 +33,7 @@ def iso(at_ms: int | None) -> str | None:
     """Format as the books and the notifications do: whole seconds and `Z`."""
     if at_ms is None:
         return None
-    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _iso(at_ms // 1000)
 
 
 def iso_ms(at_ms: int | None) -> str | None:
@@ -46,6 +46,11 @@ def iso_ms(at_ms: int | None) -> str | None:
 def http_date(at_ms: int) -> str:
     """Format as the `Date` header does."""
     return _http_date(at_ms // 1000)
+
+
+@lru_cache(maxsize=64)
+def _iso(at_s):
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @lru_cache(maxsize=4)

@@ -131,10 +131,11 @@ class Orders:
                 self._ship(order["id"], due_ms)
             else:
                 self._deliver(order["id"], due_ms)
+        self._first_due_ms = None
 
     def is_due(self, now_ms: int) -> bool:
         """Say whether `fire_due` would do anything."""
-        if self._first_due_ms is None:
+        if self._first_due_ms is None:  # otherwise it may be too early, never too late
             row = self._store.one("SELECT min(due_ms) AS due_ms FROM orders WHERE due_ms NOT NULL")
             self._first_due_ms = math.inf if row["due_ms"] is None else row["due_ms"]
         return self._first_due_ms <= now_ms
@@ -231,10 +232,12 @@ class Orders:
         self._books.notify_order(kind, self._accounts.device(order["serial"]), order, now_ms)
 
     def _update(self, order_id, **columns):
-        self._first_due_ms = None  # to be looked up again
+        due_ms = columns.get("due_ms")
+        if due_ms is not None and self._first_due_ms is not None:
+            self._first_due_ms = min(self._first_due_ms, due_ms)
         names = ", ".join(f"{name} = ?" for name in columns)
-        self._store.run(f"UPDATE orders SET {names} WHERE id = ?", *columns.values(), order_id)
-        return self.find(order_id)
+        query = f"UPDATE orders SET {names} WHERE id = ? RETURNING *"
+        return self._store.one(query, *columns.values(), order_id)
 
 
 def _require(order, *phases):
