@@ -20,12 +20,20 @@ $(READY): pyproject.toml
 demo: $(READY) ## the main job: the agent on the virtual board through every flow of the service
 	@$(PY) -m tools.demo
 
-test: $(READY) ## every test, on CPython and on the real MicroPython
+# The simulator's page is tested in a real browser; only Debian's own package needs no download.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  echo "installing Chromium for the page's tests (once)"; \
+	  $(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null'; }
+
+test: $(READY) browser ## every test, on CPython and on the real MicroPython
 	@$(PY) -m pytest
 
 sim: $(READY) ## the DRS simulator, until Ctrl-C
 	@mkdir -p build
-	@$(PY) -m tools.drs_sim --port 0 --control-port 0 --ntp-port 0 --state build/sim.db --ready build/sim.json
+	@$(PY) -m tools.drs_sim --port 0 --control-port 0 --ntp-port 0 \
+	  --state build/sim.db --ready build/sim.json --demo-device
 
 board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ctrl-C
 	@mkdir -p build; test -e build/level || echo 0.5 > build/level
@@ -58,5 +66,5 @@ check: lint types test ## lint, types and test
 clean: ## remove build output and the virtual environment
 	rm -rf .venv build typings
 
-.PHONY: help demo test sim board port deploy console lint types check clean
+.PHONY: help demo browser test sim board port deploy console lint types check clean
 .DEFAULT_GOAL := help

@@ -14,6 +14,7 @@ from lowtide import record, store
 from lowtide.config import Config
 from tools import image
 from tools.demo.bench import SLOT, Bench
+from tools.virtual_board import driver
 
 START = "2026-03-02T08:00:00Z"
 HOUR_S = 3600
@@ -39,8 +40,14 @@ class Board:
         ntp_host, _, ntp_port = service["ntp"].rpartition(":")
         names = ("client_id", "client_secret", "refresh_token")
         return {
-            "drs.host": host, "drs.port": port, "lwa.host": host, "lwa.port": port,
-            "ntp.host": ntp_host, "ntp.port": ntp_port, "wifi.ssid": "x", "slot.id": SLOT,
+            "drs.host": host,
+            "drs.port": port,
+            "lwa.host": host,
+            "lwa.port": port,
+            "ntp.host": ntp_host,
+            "ntp.port": ntp_port,
+            "wifi.ssid": "x",
+            "slot.id": SLOT,
             **{"lwa." + name: self.keys[name] for name in names},
         }
 
@@ -54,7 +61,7 @@ class Board:
         store.Store(str(folder / "order.rec"), 1).save((rec or record.Record()).pack())
         if damage:
             damage(folder)
-        self.bench.flash.write_bytes(image.volume(folder))
+        driver.write_image(self.bench.flash, image.contents(folder))
 
     def start(self):
         """Power on and open the console."""
@@ -311,14 +318,14 @@ def test_a_damaged_record_counts_as_an_attempt_and_orders_after_the_horizon(boar
 @pytest.mark.parametrize("damage", [_flip, _cut], ids=["flipped", "truncated"])
 def test_a_damaged_configuration_is_said_and_buys_nothing(board, damage):
     board.flash(damage=damage("config.rec"))
-    before = board.bench.file("/order.rec")
+    before = driver.read_image(board.bench.flash)["order.rec"]
     board.start()
     assert "configuration" in board.status()["fault"]
     board.console.command(f"time {START}")
     board.run_low()
     board.reading()
     assert board.bench.books()["requests"] == []
-    assert board.bench.file("/order.rec") == before
+    assert driver.read_image(board.bench.flash)["order.rec"] == before
 
 
 def test_a_measure_wake_without_change_writes_no_flash(board):

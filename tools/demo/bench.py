@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import httpx
-import littlefs
 
 from lowtide import record, store
 from tools import image
 from tools.device import Device
+from tools.virtual_board import driver
 
 SLOT = "PaperTowel"
 _HANG_S = 60
@@ -157,20 +157,9 @@ class Bench:
             until = self.slept()
         return until
 
-    def file(self, path):
-        """Return the bytes of a file as they lie in the board's flash, None if there is none."""
-        fs = littlefs.LittleFS(block_size=4096, block_count=512, mount=False)
-        fs.context.buffer = bytearray(self.flash.read_bytes())
-        fs.mount()
-        try:
-            with fs.open(path, "rb") as f:
-                return f.read()
-        except FileNotFoundError:
-            return None
-
     def record(self):
         """Return the order record as it lies in the board's flash; None if there is none."""
-        data = self.file("/order.rec")
+        data = driver.read_image(self.flash).get("order.rec")
         if data is None:
             return None
         kept = self.folder / "order.rec"

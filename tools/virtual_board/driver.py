@@ -11,6 +11,7 @@ from pathlib import Path
 
 import littlefs
 
+from tools import image
 from tools.virtual_board import flash
 
 _ROOT = Path(__file__).parents[2]
@@ -33,11 +34,7 @@ def eventually(condition, hang_s: float = _HANG_S):
 
 def write_image(path: Path, files: Mapping[str, bytes | str]) -> None:
     """Makes a flash image that holds `files`."""
-    volume = littlefs.LittleFS(block_size=flash.BLOCK_SIZE, block_count=flash.BLOCK_COUNT)
-    for name, content in files.items():
-        with volume.open(name, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-    path.write_bytes(bytes(volume.context.buffer))
+    path.write_bytes(image.volume(files))
 
 
 def read_image(path: Path) -> dict[str, bytes]:
