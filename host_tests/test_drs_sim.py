@@ -80,6 +80,25 @@ def test_one_connection_serves_many_calls(device):
     assert len(ports) == 1
 
 
+def test_pipelined_and_closing_requests_are_answered_in_turn(sim):
+    context = ssl.create_default_context(cafile=sim.ready["ca_pem"])
+    address = ("127.0.0.1", int(sim.ready["drs"].rpartition(":")[2]))
+    lines = [b"GET /one HTTP/1.1", b"GET /two HTTP/1.1", b"GET /three HTTP/1.0"]
+    with (
+        socket.create_connection(address, timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(b"".join(line + b"\r\nHost: x\r\n\r\n" for line in lines))
+        data = b""
+        while piece := secure.recv(65536):  # closed after the third
+            data += piece
+    assert data.count(b"HTTP/1.1 404 Not Found") == 3
+    assert [data.find(name) for name in (b"/one", b"/two", b"/three")] == sorted(
+        data.find(name) for name in (b"/one", b"/two", b"/three")
+    )
+    assert data.lower().count(b"connection: close") == 1
+
+
 def test_sntp_tells_the_calendar(sim):
     host, _, port = sim.ready["ntp"].partition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -138,7 +157,9 @@ def assert_invalid_token(answer):
 
 def test_missing_wrong_and_expired_tokens_are_invalid(sim, device):
     assert_invalid_token(device.replenish(headers={"Authorization": ""}))
-    assert_invalid_token(device.replenish(headers={"Authorization": "Bearer Atza|x"}))
+    for token in ("x", "Atza|x", "Atza|x.y", device.token + "0", device.token.encode() + b"\xe9"):
+        bearer = b"Bearer " + (token if isinstance(token, bytes) else token.encode())
+        assert_invalid_token(device.replenish(headers={"Authorization": bearer}))
     sim.advance(1)
     assert_invalid_token(device.replenish())
     device.refresh()

@@ -166,7 +166,7 @@ class Accounts:
         """Return the device that a valid access token speaks for, or None."""
         head, _, sealed = token.partition("|")
         text, _, seal = sealed.partition(".")
-        if head != "Atza" or not hmac.compare_digest(seal, self._seal(text)):
+        if head != "Atza" or not hmac.compare_digest(seal.encode(), self._seal(text).encode()):
             return None
         serial, epoch, expires_ms = json.loads(base64.urlsafe_b64decode(text))[:3]
         row = self._store.one("SELECT * FROM devices WHERE serial = ?", serial)

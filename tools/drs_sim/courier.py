@@ -47,17 +47,16 @@ class Courier:
     async def _post(self, delivery):
         """Return what came of one attempt: a word for it, and whether SNS takes it for a yes."""
         topic = self._sim.topic
-        request = self._client.build_request(
-            "POST",
-            delivery["endpoint"],
-            content=json.dumps(topic.message(delivery)).encode(),
-            headers=topic.press.headers(delivery),
-        )
+        content = json.dumps(topic.message(delivery)).encode()
+        headers = topic.press.headers(delivery)
         try:
+            request = self._client.build_request(
+                "POST", delivery["endpoint"], content=content, headers=headers
+            )
             async with asyncio.timeout(_TIMEOUT_S):
                 answer = await self._client.send(request, stream=True)
                 await answer.aclose()  # nobody reads the body
-        except (httpx.HTTPError, TimeoutError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             return type(error).__name__, False
         return str(answer.status_code), 200 <= answer.status_code < 500
 
