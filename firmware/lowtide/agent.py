@@ -13,6 +13,7 @@ from lowtide import record as r
 from lowtide.gauges import GaugeFault
 from lowtide.level import Level
 from lowtide.orders import Orders
+from lowtide.outcome import ABSENT
 
 _DAY_S = const(86400)
 _BACKOFF_S = const(60)
@@ -61,7 +62,7 @@ class Agent:
                 return r.unpack(payload)
             except ValueError as e:
                 self.log(str(e))
-        elif status == 1 and not self._config.present:
+        elif status == ABSENT and not self._config.present:
             # A new device: from now on a missing record means that one was lost.
             rec = r.Record()
             self._store.save(rec.pack())
@@ -98,9 +99,10 @@ class Agent:
         low_count, refill_count, lowest, *values = struct.unpack(_RTC, kept)
         for name, value in zip(_KEPT, values):  # noqa: B905
             setattr(self, name, value)
-        self.level.resume(
-            low_count, refill_count, None if lowest == r.UNKNOWN_PERMILLE else lowest
-        )
+        if lowest == r.UNKNOWN_PERMILLE:
+            # A wake that ended badly kept none: the record's, if it knows of a depletion.
+            lowest = self.level.lowest_permille
+        self.level.resume(low_count, refill_count, lowest)
 
     # -- measuring ------------------------------------------------------------------------------
 
@@ -176,8 +178,7 @@ class Agent:
 
     def uplink_due(self):
         """Return why the uplink is due now, or None. Only scheduling: it buys nothing."""
-        config = self._config
-        if config.fault or config.missing() or self.rec.blocked == r.REVOKED:
+        if self._silent():
             return None
         if self.forced:
             return "order"
@@ -193,6 +194,11 @@ class Agent:
         if _over(now_s, self.reported_at, _DAY_S):
             return "report"
         return None
+
+    def _silent(self):
+        # Only a person can help: no call is made, and no wake is spent on one.
+        config = self._config
+        return config.fault or config.missing() or self.rec.blocked == r.REVOKED
 
     def clock_moved(self, by_s):
         """The local clock is about to be set: a wait under way stays as long as it was."""
@@ -231,7 +237,7 @@ class Agent:
         due_s = self.measured_at + interval_s
         if now_s < self.retry_at:
             due_s = min(due_s, self.retry_at)
-        elif self.orders.askable():
+        elif self.orders.askable() and not self._silent():
             due_s = min(due_s, sum(self._ask_from()))
         wait_s = due_s - now_s
         return wait_s if 0 < wait_s <= interval_s else 1

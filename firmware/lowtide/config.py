@@ -4,6 +4,8 @@ import json
 
 from micropython import const
 
+from lowtide.outcome import ABSENT, OK
+
 STR = const(0)
 INT = const(1)
 SECRET = const(2)
@@ -82,8 +84,8 @@ class Config:
     def __init__(self, store, status, payload):
         self._store = store
         self._set = {}
-        self._damaged = status > 1
-        self.present = status != 1
+        self._damaged = status not in (OK, ABSENT)
+        self.present = status != ABSENT
         self._bad = {}
         if payload is not None:
             try:

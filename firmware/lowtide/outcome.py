@@ -1,4 +1,11 @@
-"""What can come of a call, as exceptions: a small set that the wire and the decisions share."""
+"""What can come of loading a file and of calling the service: shared by I/O and decisions."""
+
+from micropython import const
+
+OK = const(0)
+ABSENT = const(1)
+CORRUPT = const(2)
+NEWER = const(3)
 
 
 class Fault(Exception):

@@ -11,10 +11,7 @@ import struct
 
 from micropython import const
 
-OK = const(0)
-ABSENT = const(1)
-CORRUPT = const(2)
-NEWER = const(3)
+from lowtide.outcome import ABSENT, CORRUPT, NEWER, OK
 
 _MAGIC = b"LT"
 _HEAD = "<2sBIH"

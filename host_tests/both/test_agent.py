@@ -2,6 +2,8 @@
 
 from kit import DAY, HOUR, MINUTE, T0, Device, fault
 
+from lowtide import record as r
+
 YEARS = 10 * 365 * DAY
 
 
@@ -288,3 +290,12 @@ def test_setting_the_clock_leaves_every_wait_as_long_as_it_was():
         device.wait(by_s)
         assert device.agent.wake_in_s() == 800, by_s
         assert device.agent.retry_at == 0
+
+
+def test_a_board_that_only_a_person_can_help_does_not_wake_to_ask():
+    device = Device().order()
+    device.agent.rec.blocked = r.REVOKED
+    device.wait(5 * HOUR)
+    device.measure(100)
+    assert device.agent.uplink_due() is None
+    assert device.agent.wake_in_s() == 900
