@@ -14,6 +14,7 @@ from tools.drs_sim.faults import acts
 
 _BODY_LIMIT = 64 * 1024
 _HEADERS = ("Server", "Date", "X-Amz-Date", "X-Amzn-RequestId", "Content-Type")
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _KNOWN = {name.lower(): name for name in _HEADERS}
 
 
@@ -141,7 +142,7 @@ def _response(answer, now_ms):
         body = b""
     elif not isinstance(body, bytes):
         headers["Content-Type"] = "application/json"
-        body = json.dumps(body, separators=(",", ":")).encode()
+        body = _JSON.encode(body).encode()
     for name, value in answer.headers.items():
         known = name if name in headers else _KNOWN.get(name.lower(), name)
         headers.pop(known, None)
