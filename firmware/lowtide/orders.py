@@ -67,7 +67,8 @@ class Orders:
         rec = self.rec
         return (
             rec.state == r.ATTEMPT
-            and rec.attempt_at != 0
+            # After a certain refusal the horizon is the older attempt's again: no window.
+            and rec.attempt_at == rec.horizon_at
             and now_s - rec.attempt_at < self._config["order.repeat_window_s"]
         )
 

@@ -303,6 +303,20 @@ def test_rule_4_a_repeat_that_is_refused_backs_off_too():
     assert len(device.api.sent) == before
 
 
+def test_rule_4_a_refusal_after_the_horizon_opens_no_window_to_repeat():
+    device = Device(permille=100)
+    device.order(fault()).wait(11 * DAY).power_on()
+    device.api.replenish_answers.append(Refused("400"))
+    device.low().talk()
+    assert len(device.api.sent) == 2
+    assert device.state == "attempt"
+    for _ in range(23):
+        device.wait(HOUR).measure(100)
+        assert not device.agent.verdict(device.clock()).may
+    device.wait(HOUR).measure(100)
+    assert device.agent.verdict(device.clock()).may
+
+
 def test_rule_4_a_first_send_refused_for_certain_was_no_order():
     device = Device().order(Refused("Replenish: 400, no"))
     assert device.state == "none"
