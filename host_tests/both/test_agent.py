@@ -66,6 +66,16 @@ def test_a_power_cut_in_a_depletion_still_sees_the_refill():
     assert device.state == "none"
 
 
+def test_a_wake_that_the_watchdog_ended_still_sees_the_refill():
+    device = Device(permille=100)
+    device.measure(100, 2)
+    before = device.agent.rtc_pack()
+    device.order()
+    device.power_on(before)
+    device.measure(900, 6)
+    assert device.state == "none"
+
+
 def test_a_measure_wake_without_change_writes_nothing():
     device = Device(permille=700)
     device.live(3 * HOUR, 900)
