@@ -220,7 +220,7 @@ class Orders:
         rec = self.rec
         self._seen_open = False
         day = now_s // _DAY_S
-        if not rec.bad_days:
+        if not rec.bad_days and rec.state != r.IN_PROGRESS:
             rec.horizon_at = now_s
         if day != rec.bad_day:
             rec.bad_day = day

@@ -508,6 +508,15 @@ def test_rule_7_an_id_that_is_not_of_this_slot_counts_as_refused():
     assert not device.agent.orders.askable()
 
 
+def test_rule_7_refusals_now_and_then_do_not_put_off_the_horizon_of_in_progress():
+    device = Device().order((IN_PROGRESS, "older"))
+    for _ in range(5):
+        device.wait(DAY).ask(Refused("GetOrderInfo: 400, no such order"))
+        device.wait(DAY).ask(("Closed", True))
+    device.low().talk()
+    assert len(device.api.sent) == 2
+
+
 def test_rule_7_a_good_answer_forgets_the_bad_days():
     device = placed()
     for _ in range(2):
