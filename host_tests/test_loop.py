@@ -355,3 +355,20 @@ def test_no_secret_is_ever_said(board):
     said += str(board.log())
     assert board.keys["refresh_token"] not in said
     assert board.keys["client_secret"] not in said
+
+
+def test_tokens_of_the_longest_kind_fit_into_the_devices_memory(board):
+    # 2,048 characters each (LWA's documented maximum), heap 128 KB, console not loaded.
+    long = {"access_token": "Atza|" + "a" * 2043, "expires_in": 3600, "token_type": "bearer"}
+    fault = {"path": "/auth/o2/token", "action": "status", "status": 200, "times": 99}
+    board.bench.control("PUT", "/faults", [{**fault, "body": long}])
+    board.flash(**{"lwa.refresh_token": "Atzr|" + "b" * 2043, "power.mode": "battery"})
+    board.start()
+    board.until_clock()
+    board.console.command("sleep")
+    board.bench.asleep()
+    known = len(board.bench.books()["requests"])
+    board.bench.advance(3 * HOUR_S)
+    board.bench.asleep()
+    new = [(r["path"], r["status"]) for r in board.bench.books()["requests"][known:]]
+    assert new[:2] == [("/auth/o2/token", 200), ("/subscriptionInfo", 400)]

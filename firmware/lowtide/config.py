@@ -2,50 +2,67 @@
 
 import json
 
-from micropython import const
-
 from lowtide.outcome import ABSENT, OK
 
-STR = const(0)
-INT = const(1)
-SECRET = const(2)
-MODE = const(3)
+INT = "int"
+SECRET = "secret"
+_MODE = "mode"
 _MODES = ("mains", "battery")
 
-# name: (kind, default, least, most), text counted in characters; the unit is in the name.
-POINTS: dict[str, tuple] = {
-    "wifi.ssid": (STR, "", 0, 32),
-    "wifi.password": (SECRET, "", 0, 63),
-    "drs.host": (STR, "dash-replenishment-service-na.amazon.com", 1, 128),
-    "drs.port": (INT, 443, 1, 65535),
-    "lwa.host": (STR, "api.amazon.com", 1, 128),
-    "lwa.port": (INT, 443, 1, 65535),
-    "lwa.client_id": (STR, "", 0, 256),
-    "lwa.client_secret": (SECRET, "", 0, 256),
-    "lwa.refresh_token": (SECRET, "", 0, 2048),
-    "ntp.host": (STR, "pool.ntp.org", 1, 128),
-    "ntp.port": (INT, 123, 1, 65535),
-    "device.model": (STR, "", 0, 64),
-    "device.serial": (STR, "", 0, 64),
-    "slot.id": (STR, "", 0, 128),
-    "slot.capacity": (INT, 100, 1, 1000000),
-    "slot.unit": (STR, "count", 1, 16),
-    "power.mode": (MODE, "mains", 0, 0),
-    "measure.interval_s": (INT, 900, 1, 86400),
-    "level.reorder_pct": (INT, 20, 1, 60),
-    "level.confirm_count": (INT, 3, 2, 20),
-    "level.refill_pct": (INT, 15, 5, 30),
-    "level.refill_count": (INT, 6, 2, 40),
-    "order.repeat_window_s": (INT, 43200, 0, 86400),
-    "order.poll_interval_s": (INT, 14400, 600, 86400),
-    "order.resolution_after_s": (INT, 3600, 600, 86400),
-    "order.resolution_window_s": (INT, 259200, 86400, 864000),
-    "order.cancel_hold_s": (INT, 432000, 86400, 8640000),
-    "order.horizon_s": (INT, 864000, 172800, 8640000),
-    "order.min_interval_s": (INT, 86400, 3600, 8640000),
-}
+# Name, kind, least, most (text is counted in characters), default. The unit is in the name. One
+# string and not a dict of tuples: that would take 8 KB of heap on the 64-bit host, all the time.
+_TABLE = """
+wifi.ssid text 0 32\x20
+wifi.password secret 0 63\x20
+drs.host text 1 128 dash-replenishment-service-na.amazon.com
+drs.port int 1 65535 443
+lwa.host text 1 128 api.amazon.com
+lwa.port int 1 65535 443
+lwa.client_id text 0 256\x20
+lwa.client_secret secret 0 256\x20
+lwa.refresh_token secret 0 2048\x20
+ntp.host text 1 128 pool.ntp.org
+ntp.port int 1 65535 123
+device.model text 0 64\x20
+device.serial text 0 64\x20
+slot.id text 0 128\x20
+slot.capacity int 1 1000000 100
+slot.unit text 1 16 count
+power.mode mode 0 0 mains
+measure.interval_s int 1 86400 900
+level.reorder_pct int 1 60 20
+level.confirm_count int 2 20 3
+level.refill_pct int 5 30 15
+level.refill_count int 2 40 6
+order.repeat_window_s int 0 86400 43200
+order.poll_interval_s int 600 86400 14400
+order.resolution_after_s int 600 86400 3600
+order.resolution_window_s int 86400 864000 259200
+order.cancel_hold_s int 86400 8640000 432000
+order.horizon_s int 172800 8640000 864000
+order.min_interval_s int 3600 8640000 86400
+"""
 # What the agent cannot work without. A public (PKCE) client has no secret.
 REQUIRED = ("wifi.ssid", "lwa.client_id", "lwa.refresh_token", "slot.id")
+
+
+def names():
+    """Return the names of all settings, in the table's order."""
+    return [line.split(" ", 1)[0] for line in _TABLE.split("\n") if line]
+
+
+def point(name):
+    """Return `(kind, default, least, most)` of a setting.
+
+    Raises:
+        ValueError: there is no such setting.
+    """
+    start = _TABLE.find("\n%s " % name)
+    if start < 0 or " " in name:
+        raise ValueError("unknown setting; 'config' lists them all")
+    line = _TABLE[start + 1 : _TABLE.find("\n", start + 1)]
+    _, kind, least, most, default = line.split(" ")
+    return kind, int(default) if kind == INT else default, int(least), int(most)
 
 
 def check(name, value):
@@ -55,15 +72,13 @@ def check(name, value):
         ValueError: one line that names the point, the limit and the remedy, never the value of
             a secret.
     """
-    if name not in POINTS:
-        raise ValueError("unknown setting; 'config' lists them all")
-    kind, _, least, most = POINTS[name]
+    kind, _, least, most = point(name)
     if kind == INT:
         text = str(value)
         if text.isdigit() and len(text) < 10 and least <= int(text) <= most:
             return int(text)
         want = "a whole number from %d to %d" % (least, most)
-    elif kind == MODE:
+    elif kind == _MODE:
         if value in _MODES:
             return value
         want = " or ".join(_MODES)
@@ -96,11 +111,11 @@ class Config:
                 self._set = stored
             else:
                 self._damaged = True
-        for name, value in self._set.items():
-            # A setting of a newer firmware is kept for it, not judged.
-            if name in POINTS:
+        for name in names():
+            # Only ours: a setting of a newer firmware is kept for it, not judged.
+            if name in self._set:
                 try:
-                    check(name, value)
+                    check(name, self._set[name])
                 except ValueError as e:
                     self._bad[name] = "configuration not usable: %s" % e
 
@@ -115,7 +130,7 @@ class Config:
 
     def __getitem__(self, name):
         value = None if name in self._bad else self._set.get(name)
-        return POINTS[name][1] if value is None else value
+        return point(name)[1] if value is None else value
 
     def set(self, name, value):
         """Check and store one setting; it is in flash when this returns.
@@ -135,7 +150,7 @@ class Config:
     def shown(self, name):
         """Return what may be shown of a setting: the value, or whether a secret is set."""
         value = self[name]
-        if POINTS[name][0] == SECRET:
+        if point(name)[0] == SECRET:
             return "set" if value else "not set"
         return value
 

@@ -7,10 +7,10 @@ from micropython import const
 
 from lowtide import VERSION, dates
 from lowtide import record as r
-from lowtide.config import POINTS, SECRET
+from lowtide.config import SECRET, names, point
 
 _MAX_LINE = const(2300)
-_SECRETS = [name.encode() for name in POINTS if POINTS[name][0] == SECRET]
+_SECRETS = [name.encode() for name in names() if point(name)[0] == SECRET]
 _PROMPT = "lowtide> "
 
 
@@ -149,15 +149,13 @@ class Console:
     def _set_or_show(self, args):
         config = self._config
         if not args:
-            return {"config": {name: config.shown(name) for name in sorted(POINTS)}}
+            return {"config": {name: config.shown(name) for name in names()}}
         name = args[0]
         if len(args) > 1:
             value = args[1].strip()
             config.set(name, "" if value == '""' else value)
             if self.on_config:
                 self.on_config(name)
-        elif name not in POINTS:
-            raise ValueError("unknown setting; 'config' lists them all")
         return {"name": name, "value": config.shown(name)}
 
     def _measure(self, _args):

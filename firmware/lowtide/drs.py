@@ -1,5 +1,6 @@
 """The Dash Replenishment Service and Login with Amazon, as calls (`drs-protocol`, 1 and 2)."""
 
+import binascii
 import json
 
 from micropython import const
@@ -16,13 +17,19 @@ _MAX_TOKEN = const(2048)
 
 def quote(text):
     """Return `text` percent-encoded for a path segment or a form field."""
-    return "".join(c if c in _SAFE else "".join("%%%02X" % b for b in c.encode()) for c in text)
+    # Not "".join(): for a token of 2 KB that would build a list of 16 KB first.
+    out = bytearray()
+    for b in text.encode():
+        out.extend(
+            bytes((b,)) if chr(b) in _SAFE else b"%" + binascii.hexlify(bytes((b,))).upper()
+        )
+    return out.decode()
 
 
 def _json(body):
     # -> a dict, always: an answer that is anything else says nothing.
     try:
-        found = json.loads(body.decode())
+        found = json.loads(body)
     except (ValueError, UnicodeError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -115,7 +122,7 @@ class Drs:
             method,
             target,
             (
-                ("Authorization", "Bearer " + self._token),
+                ("Authorization", self._token),
                 ("x-amzn-type-version", kind + "Input@1.0"),
                 ("x-amzn-accept-type", kind + "Result@1.0"),
             ),
@@ -138,12 +145,11 @@ class Drs:
 
     async def _refresh(self):
         config = self._config
-        form = "grant_type=refresh_token&refresh_token=%s&client_id=%s" % (
-            quote(config["lwa.refresh_token"]),
-            quote(config["lwa.client_id"]),
-        )
+        self._token = ""
+        form = "grant_type=refresh_token&client_id=" + quote(config["lwa.client_id"])
         if config["lwa.client_secret"]:
             form += "&client_secret=" + quote(config["lwa.client_secret"])
+        form += "&refresh_token=" + quote(config["lwa.refresh_token"])
         self._connection = await self._connect(config["lwa.host"], config["lwa.port"])
         status, headers, body = await self._connection.request(
             "POST", "/auth/o2/token", (("Content-Type", _FORM),), form.encode()
@@ -166,7 +172,7 @@ class Drs:
         rotated = answer.get("refresh_token")
         if _is_token(rotated) and rotated != self._config["lwa.refresh_token"]:
             self._config.set("lwa.refresh_token", rotated)
-        self._token = token
+        self._token = "Bearer " + token
         self._token_until = self._time_s() + max(expires_in - _MARGIN_S, 1)
 
 

@@ -112,13 +112,17 @@ class Connection:
         self._buffer = b""
 
     async def _exchange(self, method, target, headers, body):
-        head = ["%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, target, self._host)]
-        for name, value in headers:
-            head.append("%s: %s\r\n" % (name, value))
+        # One buffer, one TLS record; pieces joined as text would need a 2 KB token four times.
+        out = bytearray()
+        out.extend(("%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, target, self._host)).encode())
         if body or method == "POST":
-            head.append("Content-Length: %d\r\n" % len(body))
-        head.append("\r\n")
-        self._writer.write("".join(head).encode() + body)
+            out.extend(("Content-Length: %d\r\n" % len(body)).encode())
+        for name, value in headers:
+            for text in (name, ": ", value, "\r\n"):
+                out.extend(text.encode())
+        out.extend(b"\r\n")
+        out.extend(body)
+        self._writer.write(out)
         await self._writer.drain()
         status, fields = await self._head()
         while status < 200:
@@ -128,11 +132,14 @@ class Connection:
             self.close()
         return status, fields, content
 
-    async def _fill(self):
-        data = await self._reader.read(_CHUNK)
+    async def _read(self, size):
+        data = await self._reader.read(size)
         if not data:
             raise Fault("%s closed the connection" % self._host)
-        self._buffer += data
+        return data
+
+    async def _fill(self):
+        self._buffer += await self._read(_CHUNK)
 
     async def _head(self):
         while True:
@@ -170,11 +177,14 @@ class Connection:
     async def _take(self, size):
         if size > _MAX_BODY:
             raise Fault("%s: answer is longer than %d bytes" % (self._host, _MAX_BODY))
-        while len(self._buffer) < size:
-            await self._fill()
-        data = self._buffer[:size]
+        # Pieces, put together once: a buffer that grows needs its size twice, in one piece.
+        parts = [self._buffer[:size]]
         self._buffer = self._buffer[size:]
-        return data
+        size -= len(parts[0])
+        while size:
+            parts.append(await self._read(min(size, _CHUNK)))
+            size -= len(parts[-1])
+        return b"".join(parts)
 
     async def _until_close(self):
         while True:

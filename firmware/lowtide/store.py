@@ -26,7 +26,6 @@ class Store:
         self._path = path
         self._schema = schema
         self._sequence = 0
-        self._payload = None
         self.schema = 0
 
     def load(self):
@@ -35,7 +34,6 @@ class Store:
         `self.schema` is the one found. Raises `OSError` if the flash itself cannot be read: that
         is news of its own and means nothing about the content.
         """
-        self._payload = None
         try:
             with open(self._path, "rb") as f:
                 data = f.read()
@@ -46,14 +44,13 @@ class Store:
         if len(data) < _HEAD_SIZE + _CRC_SIZE:
             return CORRUPT, None
         magic, self.schema, self._sequence, size = struct.unpack(_HEAD, data[:_HEAD_SIZE])
-        body = data[:-_CRC_SIZE]
+        body = memoryview(data)[:-_CRC_SIZE]
         crc = struct.unpack("<I", data[-_CRC_SIZE:])[0]
         if magic != _MAGIC or len(body) != _HEAD_SIZE + size or binascii.crc32(body) != crc:
             return CORRUPT, None
         if self.schema > self._schema:
             return NEWER, None
-        self._payload = body[_HEAD_SIZE:]
-        return OK, self._payload
+        return OK, bytes(body[_HEAD_SIZE:])
 
     def save(self, payload):
         """Make `payload` the content; it is in flash when this returns. True if it was written.
@@ -61,7 +58,8 @@ class Store:
         Raises:
             OSError: it could not be written; the old content stands.
         """
-        if payload == self._payload:
+        # Compared with the flash itself: a copy in memory would cost what a token takes.
+        if self.load() == (OK, payload):
             return False
         sequence = (self._sequence + 1) & 0xFFFFFFFF
         body = struct.pack(_HEAD, _MAGIC, self._schema, sequence, len(payload)) + payload
@@ -71,6 +69,5 @@ class Store:
         f.write(body + struct.pack("<I", binascii.crc32(body)))
         f.close()
         os.rename(tmp, self._path)
-        self._payload = payload
         self._sequence = sequence
         return True

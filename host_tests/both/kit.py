@@ -5,7 +5,7 @@ import json
 
 from lowtide import SINCE_S, record
 from lowtide.agent import Agent
-from lowtide.config import Config
+from lowtide.config import Config, names, point
 from lowtide.gauges import GaugeFault
 from lowtide.outcome import Fault
 from lowtide.uplink import Uplink
@@ -15,6 +15,7 @@ HOUR = 3600
 DAY = 86400
 T0 = 22000 * DAY  # a midnight of 2030
 SLOT = "PaperTowel"
+POINTS = {name: point(name) for name in names()}
 SECRETS = ("hunter2-wifi", "s3cret-of-the-client", "Atzr|the-refresh-token")
 SETTINGS = {
     "wifi.ssid": "home",

@@ -2,9 +2,9 @@
 
 import json
 
-from kit import SECRETS, SETTINGS, FakeStore, config, raises
+from kit import POINTS, SECRETS, SETTINGS, FakeStore, config, raises
 
-from lowtide.config import INT, POINTS, SECRET, Config
+from lowtide.config import INT, SECRET, Config
 
 DESIGN_DEFAULTS = {
     "order.repeat_window_s": 43200,

@@ -2,11 +2,11 @@
 
 import json
 
-from kit import DAY, SECRETS, SLOT, T0, Device
+from kit import DAY, POINTS, SECRETS, SLOT, T0, Device
 
 from lowtide import VERSION, dates
 from lowtide import record as r
-from lowtide.config import POINTS, SECRET
+from lowtide.config import SECRET
 from lowtide.console import Console
 from lowtide.log import Log
 
