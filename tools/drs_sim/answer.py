@@ -4,39 +4,43 @@ from http import HTTPStatus
 
 from tools.drs_sim.front import EXTENSION
 
-_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class WireAnswer:
     """A whole HTTP answer; ASGI."""
 
-    def __init__(self, status: int, headers: dict, body: bytes, reason: bytes | None = None):
+    def __init__(self, status: int, headers: dict, body: bytes, reason: str | None = None):
         self.status_code = status
         self.body = body
-        self.raw_headers = [
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-        ]
+        self.headers = headers
         if status not in (204, 304):
-            self.raw_headers.append((b"Content-Length", b"%d" % len(body)))
-        self._reason = _PHRASES.get(status, b"") if reason is None else reason
+            headers["Content-Length"] = str(len(body))
+        self._reason = _PHRASES.get(status, "") if reason is None else reason
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI has them."""
+        items = self.headers.items()
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in items]
 
     def head(self, close: bool = False) -> bytes:
         """Return status line and headers, with the empty line."""
-        lines = [b"HTTP/1.1 %d %b" % (self.status_code, self._reason)]
-        lines += [b"%b: %b" % header for header in self.raw_headers]
+        lines = [f"HTTP/1.1 {self.status_code} {self._reason}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if close:
-            lines.append(b"Connection: close")
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+            lines.append("Connection: close")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def refill(self, body: bytes) -> None:
         """Put another body in place of the one it has."""
         self.unmeasure()
         self.body = body
-        self.raw_headers.append((b"Content-Length", b"%d" % len(body)))
+        self.headers["Content-Length"] = str(len(body))
 
     def unmeasure(self) -> None:
         """Leave the length out: what follows is in chunks."""
-        self.raw_headers = [item for item in self.raw_headers if item[0] != b"Content-Length"]
+        self.headers.pop("Content-Length", None)
 
     async def __call__(self, scope, receive, send):
         front = scope["extensions"][EXTENSION]

@@ -28,13 +28,12 @@ def drs(name: str, act, version: str = "1.0", results: tuple = ("1.0",)):
         device = sim.accounts.device_of_access_token(call.bearer(), call.now_ms)
         if device is None:
             raise Refused(400, {"message": "Invalid token"}, dict(_INVALID_TOKEN))
-        headers = call.request.headers
         strictness = sim.options["version_headers"]
         if strictness != "ignored":
             lenient = strictness == "given"
-            _require(device, headers, _TYPE_VERSION, [given], lenient)
-            _require(device, headers, _ACCEPT_TYPE, wanted, lenient)
-        asked = headers.get(_ACCEPT_TYPE)
+            _require(device, call, _TYPE_VERSION, [given], lenient)
+            _require(device, call, _ACCEPT_TYPE, wanted, lenient)
+        asked = call.header(_ACCEPT_TYPE)
         call.result = asked if asked in wanted else wanted[0]
         answer = act(sim, call, device)
         answer.serial = device["serial"]
@@ -44,15 +43,15 @@ def drs(name: str, act, version: str = "1.0", results: tuple = ("1.0",)):
     return checked
 
 
-def _require(device, headers, name, expected, lenient):
-    value = headers.get(name)
+def _require(device, call, name, expected, lenient):
+    value = call.header(name)
     if value not in expected and not (lenient and value is None):
         raise bad(device["serial"], f"header {name} must be {' or '.join(expected)}")
 
 
 def replenish(sim, call, device):
     """`POST /replenish/{slotId}`."""
-    name = call.request.path_params["slot"]
+    name = call.path_params["slot"]
     serial = device["serial"]
     slot = sim.accounts.slot(serial, name)
     if slot is None:
@@ -65,13 +64,13 @@ def replenish(sim, call, device):
     content = {"detailCode": detail_code}
     if order_id is not None:
         content["eventInstanceId"] = order_id
-    reason = b"Accepted" if sim.options["status_line"] == "accepted" else None
+    reason = "Accepted" if sim.options["status_line"] == "accepted" else None
     return Answer(content=content, detail_code=detail_code, reason=reason)
 
 
 def get_order_info(sim, call, device):
     """`GET /getOrderInfo/{eventInstanceId}`."""
-    order_id = call.request.path_params["order_id"]
+    order_id = call.path_params["order_id"]
     try:
         order = sim.orders.find(order_id)
     except UnknownThing as unknown:
@@ -106,7 +105,7 @@ def subscription_info(sim, call, device):
 
 def cancel_test_orders(sim, call, device):
     """`DELETE /testOrders[/slots/{slotId}]`."""
-    serial, name = device["serial"], call.request.path_params.get("slot")
+    serial, name = device["serial"], call.path_params.get("slot")
     slots = [row["slot"] for row in sim.accounts.slots(serial) if name in (None, row["slot"])]
     if not slots and name is not None:
         raise bad(serial, f"no such slot: {name}")
@@ -121,7 +120,7 @@ def cancel_test_orders(sim, call, device):
 
 def deregister(sim, call, device):
     """`DELETE /registration`, or version 1 with model and serial number in the path."""
-    given = call.request.path_params
+    given = call.path_params
     serial = device["serial"]
     if given and (given["model"], given["serial"]) != (device["model"], serial):
         raise bad(serial, "the device is not the token's")

@@ -27,7 +27,7 @@ class Faulted:
             case "status" | "delay":
                 await self._send_late(fault.get("seconds", 0), front, scope, receive, send)
             case "oversize-head":
-                answer.raw_headers.append((b"X-Padding", b"x" * fault["bytes"]))
+                answer.headers["X-Padding"] = "x" * fault["bytes"]
                 await self._send_late(0, front, scope, receive, send)
             case "oversize-body":
                 answer.refill(answer.body.ljust(fault["bytes"]))

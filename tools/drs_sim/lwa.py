@@ -4,9 +4,9 @@ import base64
 import hashlib
 import re
 import secrets
-import uuid
 from urllib.parse import unquote_plus
 
+from tools.drs_sim.ids import random_uuid
 from tools.drs_sim.operation import Answer, Call, Refused
 
 _ERROR_TYPE = "OA2InvalidRequestException:http://internal.amazon.com/coral/com.amazon.panda/"
@@ -97,7 +97,7 @@ def _client(sim, form):
 
 def form_of(call: Call) -> dict:
     """Return the fields of a form. Raises Refused where it cannot be read."""
-    kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = (call.header("content-type") or "").partition(";")[0].strip().lower()
     if kind != _FORM:
         raise error("invalid_request", f"The request must be of type {_FORM}")
     try:
@@ -125,7 +125,7 @@ def error(code: str, description: str, status: int = 400, dated: bool = True) ->
     """Return an error of the token endpoint; an old one has no `request_id`."""
     content = {"error_description": description, "error": code}
     if dated:
-        content["request_id"] = str(uuid.uuid4())
+        content["request_id"] = random_uuid()
     return Refused(status, content, {"X-Amzn-ErrorType": _ERROR_TYPE, **_NO_STORE})
 
 

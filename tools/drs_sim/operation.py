@@ -1,16 +1,15 @@
 """The shell round every operation of the service: body, faults, books, common headers."""
 
 import json
-import uuid
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 
 from tools.drs_sim.answer import WireAnswer
 from tools.drs_sim.clock import http_date
 from tools.drs_sim.faulted import Faulted, answer_body
 from tools.drs_sim.faults import acts
+from tools.drs_sim.ids import random_uuid
 
 _BODY_LIMIT = 64 * 1024
 _HEADERS = ("Server", "Date", "X-Amz-Date", "X-Amzn-RequestId", "Content-Type")
@@ -27,7 +26,7 @@ class Answer:
     headers: dict = field(default_factory=dict)
     serial: str | None = None
     detail_code: str | None = None
-    reason: bytes | None = None  # of the status line, where it is not the usual one
+    reason: str | None = None  # of the status line, where it is not the usual one
 
 
 class Refused(Exception):
@@ -42,38 +41,64 @@ class Refused(Exception):
 class Call:
     """One request, its body read, at one moment of the calendar."""
 
-    request: Request
+    scope: dict
     body: bytes
     now_ms: int
     result: str = ""  # the version of the answer that was asked for
 
+    @property
+    def request(self) -> Request:
+        """The request as Starlette shows it; most acts do with less."""
+        return Request(self.scope)
+
+    @property
+    def path_params(self) -> dict:
+        """What stands in the path where the route has a name."""
+        return self.scope["path_params"]
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of a name, in small letters, or None."""
+        wanted = name.encode()
+        for key, value in self.scope["headers"]:
+            if key == wanted:
+                return value.decode("latin-1")
+        return None
+
     def bearer(self) -> str:
         """Return the token of the Authorization header, or an empty string."""
-        kind, _, token = self.request.headers.get("authorization", "").partition(" ")
+        kind, _, token = (self.header("authorization") or "").partition(" ")
         return token.strip() if kind.lower() == "bearer" else ""
 
 
-def operation(sim, act):
-    """Return a Starlette endpoint for `act(sim, call) -> Answer`.
+class Operation:
+    """The endpoint (ASGI) for `act(sim, call) -> Answer`.
 
     The act and its line in the books are one transaction, so that a killed simulator never
     knows of the one without the other.
     """
 
-    async def endpoint(request: Request):
+    def __init__(self, sim, act):
+        self._sim = sim
+        self._act = act
+
+    async def __call__(self, scope, receive, send):
         try:
-            body = await _read(request)
+            body = await _read(receive)
         except ClientDisconnect:
-            return Response()  # to nobody
+            return
+        await self._answer(scope, body)(scope, receive, send)
+
+    def _answer(self, scope, body):
+        sim = self._sim
         with sim.step(keep_clock=False) as now_ms:  # its line in the books keeps the time
-            fault = sim.faults.take(request.scope["path"])
-            call = Call(request, body or b"", now_ms)
+            fault = sim.faults.take(scope["path"])
+            call = Call(scope, body or b"", now_ms)
             if not acts(fault):
                 answer = _unacted(sim, call, fault)
             elif body is None:
                 answer = Answer(413, {"message": "the request is too large"})
             else:
-                answer = _attempt(sim, call, act)
+                answer = _attempt(sim, call, self._act)
             seq = _book(sim, call, answer, fault)
         response = _response(answer, now_ms)
         sim.wire.keep(seq, call, response)
@@ -86,17 +111,19 @@ def operation(sim, act):
 
         return Faulted(fault, response, on_answered)
 
-    return endpoint
 
-
-async def _read(request):
+async def _read(receive):
     """Return the body, or None where it is longer than anything the service takes."""
-    body = bytearray()
-    async for chunk in request.stream():
-        if len(body) + len(chunk) > _BODY_LIMIT:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message["body"]
+        more = message["more_body"]
+        if len(body) > _BODY_LIMIT:
             return None
-        body += chunk
-    return bytes(body)
+    return body
 
 
 def _attempt(sim, call, act):
@@ -117,7 +144,7 @@ def _unacted(sim, call, fault):
 
 
 def _book(sim, call, answer, fault):
-    scope = call.request.scope
+    scope = call.scope
     return sim.books.request(
         call.now_ms,
         scope["method"],
@@ -135,7 +162,7 @@ def _response(answer, now_ms):
         "Server": "Server",
         "Date": date,
         "X-Amz-Date": date,
-        "X-Amzn-RequestId": str(uuid.uuid4()),
+        "X-Amzn-RequestId": random_uuid(),
     }
     body = answer.content
     if body is None:

@@ -1,7 +1,8 @@
 """What an order is called: its phases, its statuses on the wire, its id."""
 
 import base64
-import uuid
+
+from tools.drs_sim.ids import random_uuid
 
 RESOLUTION, PLACED, SHIPPED = "resolution", "placed", "shipped"
 DELIVERED, CANCELLED = "delivered", "cancelled"
@@ -23,5 +24,5 @@ def status_of(order, vocabulary: str = "newest") -> str:
 
 def new_id() -> str:
     """Return an eventInstanceId of the observed form: 116 characters."""
-    inner = f"r.{uuid.uuid4()}.{uuid.uuid4()}".encode()
+    inner = f"r.{random_uuid()}.{random_uuid()}".encode()
     return "amzn1.dash.v2.o." + base64.b64encode(inner).decode()

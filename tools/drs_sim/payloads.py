@@ -1,9 +1,9 @@
 """The notifications' payloads, version 1 and 2 (section 3.2 of the protocol page)."""
 
 import hashlib
-import uuid
 
 from tools.drs_sim.clock import iso, iso_ms
+from tools.drs_sim.ids import random_uuid
 
 _PAYLOAD_VERSION = "2015-06-05"  # of payloads v1 and v2 alike
 _QUANTITY = {"quantity": 1.0, "unit": "count"}
@@ -16,7 +16,7 @@ def envelope(kind: str, device, customer_id: str, at_ms: int, options) -> dict:
             "notificationType": f"{kind}Notification",
             options["client_id_key"]: device["client_id"],
             "notificationTime": iso_ms(at_ms),
-            "notificationId": f"amzn1.dash.notification.v1.{uuid.uuid4()}",
+            "notificationId": f"amzn1.dash.notification.v1.{random_uuid()}",
             "version": _PAYLOAD_VERSION,
         },
         "deviceInfo": {

@@ -17,7 +17,7 @@ _SHORT = re.compile(
 
 def slot_status(sim, call, device):
     """`POST /slotStatus/{slotId}`."""
-    serial, name = device["serial"], call.request.path_params["slot"]
+    serial, name = device["serial"], call.path_params["slot"]
     if sim.accounts.slot(serial, name) is None:
         raise bad(serial, f"no such slot: {name}")
     report = _report(sim, call, serial, _SLOT_DATES, _AMOUNTS)
@@ -28,7 +28,7 @@ def slot_status(sim, call, device):
 def device_status(sim, call, device):
     """`POST /deviceStatus`; two clients put an id behind it."""
     serial = device["serial"]
-    if call.request.path_params and sim.options["device_status_path"] == "plain":
+    if call.path_params and sim.options["device_status_path"] == "plain":
         raise bad(serial, f"no such operation: POST {call.request.url.path}", 404)
     report = _report(sim, call, serial, ("mostRecentlyActiveDate",), ())
     sim.accounts.keep_device_status(serial, json.dumps(report))

@@ -28,7 +28,7 @@ def action(sim, call) -> Answer:
 def certificate(sim, call) -> Answer:
     """`GET /SimpleNotificationService-….pem`."""
     signer = sim.topic.press.signer
-    if f"{call.request.path_params['name']}.pem" != signer.name:
+    if f"{call.path_params['name']}.pem" != signer.name:
         raise Refused(404, {"message": "no such certificate"})
     return Answer(200, signer.pem, {"Content-Type": _PEM_TYPE})
 

@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-from contextlib import contextmanager
 
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -110,16 +109,9 @@ class Store:
         for number, step in enumerate(STEPS[version:], version + 1):
             self._db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
 
-    @contextmanager
-    def transaction(self):
+    def transaction(self) -> "_Transaction":
         """Everything inside reaches the disk, or nothing does."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        return _Transaction(self._db)
 
     def run(self, sql: str, *values) -> int:
         """Execute one statement; return the row id of an insert."""
@@ -149,3 +141,16 @@ class Store:
     def close(self) -> None:
         """Fold the log into the file and let it go."""
         self._db.close()
+
+
+class _Transaction:
+    """A context; written out, since one stands round every call."""
+
+    def __init__(self, db):
+        self._db = db
+
+    def __enter__(self):
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind, error, trace):
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")

@@ -34,7 +34,7 @@ class Wire:
 
     def keep(self, seq: int, call, response) -> None:
         """Keep one exchange under its number in the books; masking waits until it is looked at."""
-        scope = call.request.scope
+        scope = call.scope
         line = (scope["method"], scope["path"], scope["query_string"])
         sent = (bytes(call.body[: _BODY_LIMIT * 2]), len(call.body))
         answered = (response.body[: _BODY_LIMIT * 2], len(response.body))
