@@ -1,0 +1,127 @@
+"""Every proof, whole, with its counts: `python -m host_tests.prove [--quick]`."""
+
+import argparse
+import multiprocessing
+import sys
+import time
+
+from host_tests.prove import interpreter, life, search
+from host_tests.prove.bad_builds import BUILDS, bad
+
+OPTIONS = ("open", "fresh", "none")
+
+
+class _Make:
+    """Makes worlds in a worker process."""
+
+    def __init__(self, in_progress_id):
+        self.in_progress_id = in_progress_id
+
+    def __call__(self):
+        return life.World(self.in_progress_id)
+
+
+def _told(found):
+    best = search.shrink(found)
+    return f"COUNTEREXAMPLE ({len(best)} moves)\n{search.story(found.make, best)}"
+
+
+def _search(option, depth, budget):
+    try:
+        return f"search, id {option}", search.exhaust(_Make(option), depth, budget)
+    except search.Found as found:
+        return f"search, id {option}", _told(found)
+
+
+def _walk(option, depletions, seed):
+    try:
+        return "walk", search.walk(_Make(option), depletions, seed)
+    except search.Found as found:
+        return f"walk, id {option}, seed {seed}", _told(found)
+
+
+def _bad_build(name):
+    with bad(name):
+        try:
+            for seed in range(8):
+                search.walk(_Make("open"), 1000, seed)
+        except search.Found as found:
+            return f"known-bad: {name}", f"caught: {found}"
+    return f"known-bad: {name}", "COUNTEREXAMPLE: not caught"
+
+
+def _cuts(build):
+    counts, failure = interpreter.power_cuts(build=build, share=7 if build else 1)
+    if build:
+        said = f"caught: {failure}" if failure else "COUNTEREXAMPLE: not caught"
+        return f"known-bad: {build}", said
+    if failure:
+        return "power cuts", f"COUNTEREXAMPLE: {failure}"
+    return "power cuts", " ".join(f"{name}={count}" for name, count in counts.items())
+
+
+def _decade(wakes):
+    figures = interpreter.decade(wakes)
+    well = (
+        figures["flash operations in quiet wakes"] == 0
+        and figures["erases per change"] <= 0.35
+        and figures["heap growth"] <= 0
+        and len(figures["files"]) == 2
+    )
+    said = ", ".join(f"{name} {value}" for name, value in figures.items())
+    return "decade", said if well else f"COUNTEREXAMPLE: {said}"
+
+
+def _job(job):
+    function, *arguments = job
+    return globals()[function](*arguments)
+
+
+def _jobs(quick):
+    depth, walks, each = (3, 4, 2500) if quick else (4, 12, 9000)
+    yield ("_cuts", "")
+    for option in OPTIONS:
+        yield ("_search", option, depth, 2)
+    if not quick:
+        yield ("_search", "open", 6, 1)
+    for number in range(walks):
+        yield ("_walk", OPTIONS[number % 3], each, number)
+    yield ("_decade", 14610)
+    for build in interpreter.BAD_STORES:
+        yield ("_cuts", build)
+    for build in BUILDS:
+        yield ("_bad_build", build)
+
+
+def main():
+    """Run the jobs on two cores; 1 if anything broke."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a minute's worth")
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    start, broken = time.monotonic(), 0
+    walked, depletions = search.Space(), 0
+    jobs = list(_jobs(options.quick))
+    with multiprocessing.Pool(options.processes) as pool:
+        for job, (name, result) in zip(jobs, pool.imap(_job, jobs), strict=True):
+            if name == "walk":
+                walked.add(result)
+                depletions += job[2]
+                continue
+            if isinstance(result, search.Space):
+                result = f"depth {job[2]}, {job[3]} adversities: {_figures(result)}"
+            broken += "COUNTEREXAMPLE" in result
+            print(f"{name}: {result}", flush=True)
+    print(f"walk: {depletions} depletions, {_figures(walked)}")
+    print(f"prove: broken={broken} seconds={time.monotonic() - start:.0f}")
+    return 1 if broken else 0
+
+
+def _figures(space):
+    rules = ", ".join(f"{rule} {count}" for rule, count in sorted(space.rules.items()))
+    states = f"{space.states} states, " if space.states else ""
+    return f"{states}{space.moves} moves, {space.wakes} wakes, orders by rule: {rules}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

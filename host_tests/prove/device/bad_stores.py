@@ -1,0 +1,81 @@
+"""Known-bad builds for the power cuts: the proof must catch every one."""
+
+import binascii
+import os
+import struct
+
+from ram_flash import ROOT
+
+from lowtide import record as r
+from lowtide.agent import Agent
+from lowtide.orders import Orders
+from lowtide.outcome import CORRUPT, OK
+from lowtide.store import Store
+from lowtide.uplink import Uplink
+
+
+def _frame(store, payload):
+    body = struct.pack("<2sBIH", b"LT", 1, 1, len(payload)) + payload
+    return body + struct.pack("<I", binascii.crc32(body))
+
+
+def _write(path, data):
+    f = open(path, "wb")  # noqa: SIM115
+    f.write(data)
+    f.close()
+
+
+def _remove_before_rename(self, payload):
+    if self.load() == (OK, payload):
+        return False
+    _write(self._path + ".tmp", _frame(self, payload))
+    if self._path.split("/")[-1] in os.listdir(ROOT):
+        os.remove(self._path)
+    os.rename(self._path + ".tmp", self._path)
+    return True
+
+
+def _no_crc(self):
+    try:
+        with open(self._path, "rb") as f:
+            data = f.read()
+    except OSError:
+        return 1, None
+    return (OK, data[9:-4]) if len(data) > 13 else (2, None)
+
+
+async def _intent_after_send(self, slot, now_s, verdict):
+    agent, orders = self._agent, self._agent.orders
+    code, event_id = await self._api.replenish(slot)
+    orders.sending(now_s, verdict)
+    orders.answered(code, event_id, now_s, verdict.repeat)
+    agent.persist()
+
+
+_record = Agent._record
+
+
+def _damaged_is_none(self, loaded):
+    return r.Record() if loaded[0] == CORRUPT else _record(self, loaded)
+
+
+_verdict = Orders.verdict
+
+
+def _repeat_without_low(self, now_s, low, doubt=None, forced=False):
+    return _verdict(self, now_s, low or self._in_window(now_s), doubt, forced)
+
+
+BUILDS = {
+    "remove before rename": (Store, "save", _remove_before_rename),
+    "no CRC": (Store, "load", _no_crc),
+    "intent after send": (Uplink, "_order", _intent_after_send),
+    "damaged record taken for none": (Agent, "_record", _damaged_is_none),
+    "repeat without a low reading": (Orders, "verdict", _repeat_without_low),
+}
+
+
+def become(name):
+    """Be that build from now on."""
+    kind, method, replacement = BUILDS[name]
+    setattr(kind, method, replacement)

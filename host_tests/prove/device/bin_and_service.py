@@ -1,0 +1,170 @@
+"""The world of a device under test in MicroPython: bin, people and service, as scripted."""
+
+from ram_flash import ROOT, mount
+
+from lowtide import SINCE_S
+from lowtide import record as r
+from lowtide.agent import Agent
+from lowtide.config import Config
+from lowtide.outcome import Fault
+from lowtide.store import Store
+from lowtide.uplink import Uplink
+
+SLOT = "PaperTowel"
+MINUTE, HOUR, DAY = 60, 3600, 86400
+T0 = 22000 * DAY
+SETTINGS = (
+    ("wifi.ssid", "home"),
+    ("lwa.client_id", "amzn1.application-oa2-client.0123456789abcdef"),
+    ("lwa.refresh_token", "Atzr|" + "r" * 360),
+    ("slot.id", SLOT),
+)
+_KEPT = ("now", "clock", "rtc", "level", "phase", "made", "number", "subscribed", "lose_answer",
+         "token", "problem", "sends")  # fmt: skip
+
+
+class Broken(Exception):
+    """A promise is broken."""
+
+
+class World:
+    """Calendar, bin, service; `device()` boots the shipping code on `flash`."""
+
+    def __init__(self):
+        self.now = self.clock = T0
+        self.rtc = b""
+        self.level = 800
+        self.phase = ""
+        self.made = self.number = self.sends = 0
+        self.subscribed = True
+        self.lose_answer = self.problem = False
+        self.token = ""
+
+    def keep(self):
+        """Return all of it, to come back to."""
+        return [getattr(self, name) for name in _KEPT]
+
+    def back(self, kept):
+        """Come back to what was kept."""
+        for name, value in zip(_KEPT, kept):  # noqa: B905 - MicroPython has no strict=
+            setattr(self, name, value)
+
+    def id_of(self, number):
+        """An event instance id of 116 characters, the longest that is documented."""
+        return "amzn1.dash.v2.o.%0100d" % number
+
+    def power_off(self):
+        """RTC memory is lost; the clock starts in 2000."""
+        self.rtc = b""
+        self.clock = 946684800
+
+    def wait(self, seconds):
+        """Let the calendar run."""
+        self.now += seconds
+        self.clock += seconds
+
+
+class Device:
+    """One start of the device: what main.App builds, on fakes for gauge, radio and wire."""
+
+    def __init__(self, world):
+        self.world = world
+        store = Store(ROOT + "/config.rec", 1)
+        self.config = Config(store, *store.load())
+        self.store = Store(ROOT + "/order.rec", 1)
+        self.agent = Agent(
+            self.config, self.store, self.store.load(), self, self.time_s, self.say, self.most,
+            SINCE_S,
+        )  # fmt: skip
+        self.agent.rtc_resume(world.rtc)
+        self.uplink = Uplink(self.agent, self, self, self.config, self.set_time)
+
+    def time_s(self):
+        """The local clock."""
+        return self.world.clock
+
+    def set_time(self, unix_s):
+        """As main.App."""
+        self.agent.clock_moved(unix_s - self.world.clock)
+        self.world.clock = unix_s
+
+    def say(self, line):
+        """Drop the log."""
+
+    def most(self, n):
+        """No luck in back-off, and little of it."""
+        return min(n, 30)
+
+    def read(self):
+        """The gauge."""
+        return self.world.level
+
+    def wake(self):
+        """One battery wake: main.App.step, the uplink where it is due, RTC memory kept."""
+        agent = self.agent
+        agent.measure()
+        if agent.uplink_due():
+            step = self.uplink.run()
+            try:
+                step.send(None)
+            except StopIteration:
+                step = None
+        self.world.rtc = agent.rtc_pack()
+
+    # -- radio and wire ------------------------------------------------------------------------
+
+    async def up(self, plausible, suspect):
+        """As `link.Link`, SNTP included."""
+        if suspect or not plausible:
+            self.set_time(self.world.now)
+
+    def down(self):
+        """As `link.Link`."""
+
+    close = down
+
+    async def subscription(self):
+        """As `drs.Drs`; a rotated token is stored first, as there."""
+        world = self.world
+        if world.token:
+            if world.token != self.config["lwa.refresh_token"]:
+                self.config.set("lwa.refresh_token", world.token)
+            world.token = ""
+        return world.now, {SLOT: world.subscribed}
+
+    async def order_info(self, event_id, slot):
+        """As `drs.Drs`."""
+        world = self.world
+        if event_id != world.id_of(world.number):
+            raise Broken("LOST: asks for an order that is not the latest")
+        status = {
+            "resolution": ("Pending", False), "placed": ("Processing", True),
+            "shipped": ("Shipped", True), "delivered": ("Closed", True),
+            "cancelled": ("Cancelled", False),
+        }  # fmt: skip
+        return status[world.phase]
+
+    async def replenish(self, slot):
+        """As `drs.Drs`: the slot's lock, an order, an answer that may be lost."""
+        world = self.world
+        world.sends += 1
+        if world.level >= 200:
+            raise Broken("rule 3: Replenish while the bin is not low")
+        if r.unpack(Store(ROOT + "/order.rec", 1).load()[1]).state != r.ATTEMPT:
+            raise Broken("rule 1: Replenish without an attempt in flash")
+        code = "ORDER_INPROGRESS"
+        if world.phase not in ("resolution", "placed", "shipped"):
+            world.made += 1
+            world.number = world.made
+            world.phase = "resolution" if world.problem else "placed"
+            world.problem = False
+            code = "STANDARD_ORDER_PLACED"
+        if world.lose_answer:
+            raise Fault("no answer")
+        return code, world.id_of(world.number)
+
+
+def boot(world, flash):
+    """Mount and start, as after any power-on or wake."""
+    mount(flash)
+    return Device(world)
