@@ -37,7 +37,7 @@ class Books:
         info = order_info(order, with_product, self._options["payload_version"])
         self._notify(kind, device, at_ms, info, order_id=order["id"], slot=order["slot"])
 
-    def mail(self, kind: str, order, at_ms: int, subject: str, text: str) -> None:
+    def mail(self, order, at_ms: int, kind: str, subject: str, text: str) -> None:
         """Put an e-mail about an order into the customer's inbox."""
         self._store.run(
             "INSERT INTO emails (time_ms, kind, serial, order_id, subject, text)"

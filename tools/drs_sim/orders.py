@@ -5,6 +5,7 @@ An order whose `outcome` is open locks its slot. `due_ms` is when it next moves 
 
 import math
 
+from tools.drs_sim import letters
 from tools.drs_sim.accounts import UnknownThing
 from tools.drs_sim.clock import HOUR_MS, iso
 from tools.drs_sim.order_words import (
@@ -19,12 +20,6 @@ from tools.drs_sim.order_words import (
 
 CANCEL_WINDOW_MS = 24 * HOUR_MS
 RESOLUTION_WINDOW_MS = 72 * HOUR_MS
-
-_PROBLEM_TEXT = {
-    "address": "the delivery address is not complete",
-    "payment": "the payment method was declined",
-    "stock": "the product is out of stock; choose another",
-}
 
 
 class WrongPhase(Exception):
@@ -50,20 +45,26 @@ class Orders:
         if open_order is not None:
             return "ORDER_INPROGRESS", self._id_in_progress(open_order["id"])
         detail_code = "TEST_ORDER_PLACED" if device["test"] else "STANDARD_ORDER_PLACED"
-        order_id = new_id()
-        self._store.run(
-            "INSERT INTO orders"
-            " (id, serial, slot, detail_code, test, phase, problem, placed_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(order_id, device["serial"], slot["slot"], detail_code, device["test"], RESOLUTION),
-            *(slot["next_problem"], now_ms),
-        )
+        order = {
+            "id": new_id(),
+            "serial": device["serial"],
+            "slot": slot["slot"],
+            "detail_code": detail_code,
+            "test": device["test"],
+            "problem": slot["next_problem"],
+            "placed_ms": now_ms,
+        }
         if slot["next_problem"] is None:
-            self._confirm(order_id, now_ms)
+            order |= self._confirmed(now_ms)
+            self._insert(order)
+            self._tell_confirmed(order, device, now_ms)
         else:
+            by_ms = now_ms + RESOLUTION_WINDOW_MS
+            order |= {"phase": RESOLUTION, "resolve_by_ms": by_ms, "due_ms": by_ms}
+            self._insert(order)
             self._accounts.set_next_problem(device["serial"], slot["slot"], None)
-            self._ask_customer(order_id, now_ms)
-        return detail_code, order_id
+            self._books.mail(order, now_ms, *letters.needs_attention(order))
+        return detail_code, order["id"]
 
     def find(self, order_id: str):
         """Return an order's row. Raises UnknownThing."""
@@ -74,8 +75,10 @@ class Orders:
 
     def resolve(self, order_id: str, now_ms: int) -> None:
         """The customer solves the problem: the order is placed after all."""
-        _require(self.find(order_id), RESOLUTION)
-        self._confirm(order_id, now_ms)
+        order = self.find(order_id)
+        _require(order, RESOLUTION)
+        order = self._update(order_id, **self._confirmed(now_ms))
+        self._tell_confirmed(order, self._accounts.device(order["serial"]), now_ms)
 
     def cancel(self, order_id: str, now_ms: int) -> None:
         """The customer cancels, within the window; a test order at any time."""
@@ -163,33 +166,22 @@ class Orders:
     def _hours(self, step):
         return self._options[f"{step}_after_hours"] * HOUR_MS
 
-    def _ask_customer(self, order_id, now_ms):
-        by_ms = now_ms + RESOLUTION_WINDOW_MS
-        order = self._update(order_id, resolve_by_ms=by_ms, due_ms=by_ms)
-        text = (
-            f"Your order cannot go on: {_PROBLEM_TEXT[order['problem']]}."
-            f" Please solve this by {iso(by_ms)}, or the order will be cancelled."
-        )
-        self._books.mail("order_resolution", order, now_ms, "Your order needs attention", text)
+    def _confirmed(self, now_ms):
+        """Return what becomes of an order once nothing is in its way."""
+        ships_ms = now_ms + self._hours("ship")
+        return {
+            "phase": PLACED,
+            "confirmed_ms": now_ms,
+            "cancel_by_ms": now_ms + CANCEL_WINDOW_MS,
+            "expected_ms": ships_ms + self._hours("deliver"),
+            "due_ms": ships_ms,
+        }
 
-    def _confirm(self, order_id, now_ms):
-        order = self._update(
-            order_id,
-            phase=PLACED,
-            confirmed_ms=now_ms,
-            cancel_by_ms=now_ms + CANCEL_WINDOW_MS,
-            expected_ms=now_ms + self._hours("ship") + self._hours("deliver"),
-            due_ms=now_ms + self._hours("ship"),
-        )
-        self._notify("OrderPlaced", order, now_ms)
-        address = "N/A (test order)" if order["test"] else "the customer's address"
-        text = (
-            f"Your order was created and goes to {address}."
-            f" You can cancel it until {iso(order['cancel_by_ms'])}."
-        )
-        self._books.mail("order_created", order, now_ms, "Your order was created", text)
+    def _tell_confirmed(self, order, device, now_ms):
+        self._books.notify_order("OrderPlaced", device, order, now_ms)
+        self._books.mail(order, now_ms, *letters.created(order))
         if order["test"]:
-            self._ship(order_id, now_ms)
+            self._ship(order["id"], now_ms)
 
     def _ship(self, order_id, now_ms):
         due_ms = expected_ms = now_ms + self._hours("deliver")
@@ -205,8 +197,7 @@ class Orders:
             due_ms=due_ms,
         )
         self._notify("ItemShipped", order, now_ms)
-        text = f"Your order is on its way; expect it by {iso(expected_ms)}."
-        self._books.mail("order_shipped", order, now_ms, "Your order has shipped", text)
+        self._books.mail(order, now_ms, *letters.shipped(order))
 
     def _deliver(self, order_id, now_ms):
         self._update(
@@ -216,7 +207,7 @@ class Orders:
     def _cancel(self, order_id, now_ms, outcome, text):
         order = self._close(order_id, now_ms, outcome)
         self._notify("OrderCancelled", order, now_ms)
-        self._books.mail("order_cancelled", order, now_ms, "Your order was cancelled", text)
+        self._books.mail(order, now_ms, *letters.cancelled(text))
 
     def _close(self, order_id, now_ms, outcome):
         return self._update(
@@ -231,10 +222,17 @@ class Orders:
     def _notify(self, kind, order, now_ms):
         self._books.notify_order(kind, self._accounts.device(order["serial"]), order, now_ms)
 
-    def _update(self, order_id, **columns):
-        due_ms = columns.get("due_ms")
+    def _insert(self, order):
+        self._expect(order["due_ms"])
+        names, marks = ", ".join(order), ", ".join("?" * len(order))
+        self._store.run(f"INSERT INTO orders ({names}) VALUES ({marks})", *order.values())
+
+    def _expect(self, due_ms):
         if due_ms is not None and self._first_due_ms is not None:
             self._first_due_ms = min(self._first_due_ms, due_ms)
+
+    def _update(self, order_id, **columns):
+        self._expect(columns.get("due_ms"))
         names = ", ".join(f"{name} = ?" for name in columns)
         query = f"UPDATE orders SET {names} WHERE id = ? RETURNING *"
         return self._store.one(query, *columns.values(), order_id)
