@@ -1,12 +1,16 @@
 """The search: bounded here, whole in `make prove`; and that it finds what is wrong."""
 
+import sys
+import types
+
 import pytest
 
-from host_tests.prove import life, moves, search
+from host_tests.prove import FIRMWARE, life, moves, search
 from host_tests.prove.bad_builds import BUILDS, FOUND, bad
 from host_tests.prove.ledger import Violation
 from host_tests.prove.service import DAY, HOUR
 from host_tests.prove.wake import FAULTS
+from lowtide.store import Store
 
 
 def world(in_progress_id="open"):
@@ -82,6 +86,22 @@ def test_two_histories_of_one_state_have_one_key_and_others_have_not():
     assert moves.key(one) == moves.key(two)
     two.wait(HOUR)
     assert moves.key(one) != moves.key(two)
+
+
+def test_flash_that_cannot_be_read_ends_in_sleep_with_nothing_sent(monkeypatch):
+    def unreadable(store):
+        raise OSError(5)
+
+    slept = []
+    hal, board = types.ModuleType("hal"), types.ModuleType("board")
+    hal.time_s, hal.deepsleep_s = lambda: life.T0, slept.append
+    for module in (hal, board):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(Store, "load", unreadable)
+    monkeypatch.setattr(sys, "print_exception", lambda e: None, raising=False)
+    # With no radio, no gauge and no RTC memory in this `hal`, touching any would raise.
+    exec((FIRMWARE / "main.py").read_text(), {"__name__": "main"})
+    assert slept == [600]
 
 
 def test_the_books_judge_without_the_firmware():
