@@ -25,9 +25,10 @@ def test_no_interleaving_of_two_orders_breaks_the_contract(in_progress_id, depth
     assert set(space.rules) >= {"first", "rule 5", "rule 6"}
 
 
+@pytest.mark.parametrize("mains", [False, True], ids=["battery", "mains"])
 @pytest.mark.parametrize("in_progress_id", ["open", "fresh", "none"])
-def test_no_random_walk_breaks_the_contract(in_progress_id):
-    space = search.walk(world(in_progress_id), 1500, seed=11)
+def test_no_random_walk_breaks_the_contract(in_progress_id, mains):
+    space = search.walk(lambda: life.World(in_progress_id, mains), 1500, seed=11)
     assert set(space.rules) >= {"first", "rule 5", "rule 6", "rule 7"}
 
 

@@ -14,11 +14,11 @@ OPTIONS = ("open", "fresh", "none")
 class _Make:
     """Makes worlds in a worker process."""
 
-    def __init__(self, in_progress_id):
-        self.in_progress_id = in_progress_id
+    def __init__(self, in_progress_id, mains=False):
+        self.in_progress_id, self.mains = in_progress_id, mains
 
     def __call__(self):
-        return life.World(self.in_progress_id)
+        return life.World(self.in_progress_id, self.mains)
 
 
 def _told(found):
@@ -35,7 +35,7 @@ def _search(option, depth, budget):
 
 def _walk(option, depletions, seed):
     try:
-        return "walk", search.walk(_Make(option), depletions, seed)
+        return "walk", search.walk(_Make(option, mains=seed % 2 == 1), depletions, seed)
     except search.Found as found:
         return f"walk, id {option}, seed {seed}", _told(found)
 

@@ -4,7 +4,6 @@ from host_tests.prove.ledger import Ledger
 from host_tests.prove.service import DAY, Service
 from host_tests.prove.wake import FULL, LOW, PowerCut, Wake
 from lowtide import record as r
-from lowtide.agent import Agent
 
 T0 = 22000 * DAY
 YEARS = 10 * 365 * DAY
@@ -13,7 +12,7 @@ YEARS = 10 * 365 * DAY
 class World:
     """Everything: calendar, bin, flash, RTC memory, service, books. Copied by the search."""
 
-    def __init__(self, in_progress_id="open", agent_class=Agent):
+    def __init__(self, in_progress_id="open", mains=False):
         self.now = T0
         self.offset = 0
         self.payload = r.Record().pack()
@@ -23,7 +22,9 @@ class World:
         self.network = True
         self.service = Service(in_progress_id)
         self.ledger = Ledger(T0)
-        self.agent_class = agent_class
+        # On mains one agent lives on from wake to wake, until the power goes (no copies then).
+        self.mains = mains
+        self.agent = None
         self.wakes = 0
 
     def copy(self):
@@ -41,6 +42,7 @@ class World:
 
     def lose_rtc(self):
         """Power is gone for a moment: RTC memory is empty, the clock stands in 2000."""
+        self.agent = None
         self.rtc = b""
         self.offset = 946684800 - self.now
         self.ledger.row = 0

@@ -61,7 +61,7 @@ def _can(world, event):
         "the slot is subscribed": not service.subscribed,
         "access is revoked": not service.revoked,
         "a new token is set": service.revoked,
-        "RTC memory is lost": world.rtc != b"",
+        "RTC memory is lost": world.rtc != b"" or world.agent is not None,
         "the clock jumps by -10 years": world.offset == 0,
         "the clock jumps by +10 years": world.offset == 0,
         "the record is damaged": world.status == 0,
@@ -106,6 +106,8 @@ def _service(world, event):
         if rec is not None and rec.blocked == r.REVOKED:
             rec.blocked = r.FREE
             world.payload = rec.pack()
+            if world.agent is not None:
+                world.agent.rec.blocked = r.FREE
     else:
         return False
     return True

@@ -13,6 +13,7 @@ from host_tests.prove.ledger import Violation
 from host_tests.prove.service import DAY
 from lowtide import SINCE_S
 from lowtide import record as r
+from lowtide.agent import Agent
 from lowtide.config import names, point
 from lowtide.outcome import Fault, Insecure, Refused, Rejected, Revoked
 from lowtide.uplink import Uplink
@@ -92,11 +93,7 @@ class Wake:
     def run(self):
         """Be awake: what main() does on battery."""
         world = self.world
-        agent = world.agent_class(
-            SETTINGS, self, self.load(), self, self.time_s, _nothing, _most, SINCE_S
-        )
-        agent.rtc_resume(world.rtc)
-        self._agent = agent
+        agent = self._start()
         app = App(agent)
         HAL.time_s, HAL.set_time = self.time_s, self._set_time
         try:
@@ -104,9 +101,23 @@ class Wake:
             if due:
                 self._uplink(Uplink(agent, self, self, SETTINGS, app.set_time))
         except OSError:
+            world.agent = None
             return  # main.py: the traceback, then sleep; RTC memory keeps what it had
-        world.rtc = agent.rtc_pack()
+        if not world.mains:
+            world.rtc = agent.rtc_pack()
         world.ledger.woke(SETTINGS["level.refill_count"])
+
+    def _start(self):
+        world, agent = self.world, self.world.agent  # on mains the one that lives on
+        if agent is None:
+            agent = Agent(SETTINGS, self, self.load(), self, self.time_s, _nothing, _most, SINCE_S)
+            agent.rtc_resume(world.rtc)
+            world.agent = agent if world.mains else None
+        else:
+            agent._store = agent._gauge = self
+            agent._time_s = self.time_s
+        self._agent = agent
+        return agent
 
     def _uplink(self, uplink):
         step = uplink.run()
