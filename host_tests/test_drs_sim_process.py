@@ -94,11 +94,17 @@ def test_codes_clients_and_tokens_survive_a_kill(tmp_path):
     assert sim.stop() == 0
 
 
-def test_a_state_file_of_the_first_version_is_brought_up_to_date(tmp_path):
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_a_state_file_of_an_older_version_is_brought_up_to_date(tmp_path, version):
     with sqlite3.connect(tmp_path / "state.db") as old:
-        old.executescript(f"{STEPS[0]} PRAGMA user_version = 1;")
+        old.executescript(f"{''.join(STEPS[:version])} PRAGMA user_version = {version};")
+        columns = "time_ms, type, serial, payload"
+        old.execute(f"INSERT INTO notifications ({columns}) VALUES (0, 'Old', 'x', '[1]')")
     sim = Sim(tmp_path)
     assert sim.device().replenish().status_code == 200
+    told = sim.state()["notifications"]
+    assert (told[0]["type"], told[0]["payload"]) == ("Old", [1])
+    assert told[-1]["payload"]["orderInfo"]
     assert sim.stop() == 0
 
 

@@ -206,6 +206,14 @@ def test_all_six_types_with_their_payloads(sim, confirmed):
     assert (shipped["instanceId"], set(shipped)) == (second, set(placed))
 
 
+def test_a_payload_stays_what_it_was_when_options_change(sim, confirmed):
+    sim.device().replenish()
+    delivered = json.loads(confirmed.messages(3)[2]["Message"])
+    assert delivered["orderInfo"]["productInfo"][0]["asin"]
+    sim.set_options(payload_version=1, client_id_key="LWAClientId")
+    assert sim.state()["notifications"][-1]["payload"] == delivered
+
+
 def test_payload_version_1(sim, confirmed):
     sim.set_options(payload_version=1, client_id_key="LWAClientId")
     sim.device().order()

@@ -4,7 +4,13 @@ import json
 import secrets
 import string
 
-from tools.drs_sim.payloads import envelope, order_info, subscription_info
+from tools.drs_sim.ids import random_uuid
+from tools.drs_sim.payloads import Facts, envelope, order_info, subscription_info
+
+_NOTIFY = (
+    f"INSERT INTO notifications (payload, {', '.join(Facts._fields)})"
+    f" VALUES (?, {', '.join('?' * len(Facts._fields))})"
+)
 
 
 class Books:
@@ -23,19 +29,25 @@ class Books:
 
     def notify_device(self, kind: str, device, at_ms: int) -> None:
         """`DeviceRegistered` or `DeviceDeregistered`."""
-        self._notify(kind, device, at_ms, {})
+        self._notify(self._facts(kind, device, at_ms), {})
 
     def notify_subscription(self, device, slots, at_ms: int) -> None:
         """`SubscriptionChanged`, with every slot of the device."""
         info = subscription_info(slots, self._options["payload_version"])
         slot = slots[0]["slot"] if len(slots) == 1 else None
-        self._notify("SubscriptionChanged", device, at_ms, info, slot=slot)
+        self._notify(self._facts("SubscriptionChanged", device, at_ms, slot=slot), info)
 
     def notify_order(self, kind: str, device, order, at_ms: int) -> None:
-        """`OrderPlaced`, `ItemShipped` (with the product) or `OrderCancelled` (without)."""
-        with_product = kind != "OrderCancelled"
-        info = order_info(order, with_product, self._options["payload_version"])
-        self._notify(kind, device, at_ms, info, order_id=order["id"], slot=order["slot"])
+        """`OrderPlaced`, `ItemShipped` or `OrderCancelled`; its payload waits to be read."""
+        facts = self._facts(kind, device, at_ms, order["id"], order["slot"], order["expected_ms"])
+        self._store.run(_NOTIFY, None, *facts)
+        self._topic.publish(lambda: json.dumps(self._order_payload(facts)), at_ms)
+
+    def payload(self, row) -> dict:
+        """Return the payload of a notification's row."""
+        if row["payload"] is not None:
+            return json.loads(row["payload"])
+        return self._order_payload(Facts(*(row[name] for name in Facts._fields)))
 
     def mail(self, order, at_ms: int, kind: str, subject: str, text: str) -> None:
         """Put an e-mail about an order into the customer's inbox."""
@@ -57,12 +69,25 @@ class Books:
         """Complete a request whose answer took its time."""
         self._store.run("UPDATE requests SET status = ? WHERE seq = ?", status, seq)
 
-    def _notify(self, kind, device, at_ms, extra, order_id=None, slot=None):
-        payload = envelope(kind, device, self._customer_id, at_ms, self._options) | extra
-        text = json.dumps(payload)
-        self._store.run(
-            "INSERT INTO notifications (time_ms, type, serial, order_id, slot, payload)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            *(at_ms, f"{kind}Notification", device["serial"], order_id, slot, text),
+    def _facts(self, kind, device, at_ms, order_id=None, slot=None, expected_ms=None):
+        return Facts(
+            at_ms,
+            f"{kind}Notification",
+            device["serial"],
+            order_id,
+            slot,
+            random_uuid(),
+            device["client_id"],
+            device["model"],
+            self._options["client_id_key"],
+            self._options["payload_version"],
+            expected_ms,
         )
-        self._topic.publish(text, at_ms)
+
+    def _order_payload(self, facts):
+        return envelope(facts, self._customer_id) | order_info(facts)
+
+    def _notify(self, facts, extra):
+        text = json.dumps(envelope(facts, self._customer_id) | extra)
+        self._store.run(_NOTIFY, text, *facts)
+        self._topic.publish(lambda: text, facts.time_ms)

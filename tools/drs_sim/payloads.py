@@ -1,27 +1,43 @@
 """The notifications' payloads, version 1 and 2 (section 3.2 of the protocol page)."""
 
 import hashlib
+from typing import NamedTuple
 
 from tools.drs_sim.clock import iso, iso_ms
-from tools.drs_sim.ids import random_uuid
 
 _PAYLOAD_VERSION = "2015-06-05"  # of payloads v1 and v2 alike
 _QUANTITY = {"quantity": 1.0, "unit": "count"}
 
 
-def envelope(kind: str, device, customer_id: str, at_ms: int, options) -> dict:
+class Facts(NamedTuple):
+    """What the payload of a notification is made from; the fields are columns of the books."""
+
+    time_ms: int
+    type: str
+    serial: str
+    order_id: str | None
+    slot: str | None
+    id: str
+    client_id: str
+    model: str
+    client_id_key: str
+    version: str
+    expected_ms: int | None
+
+
+def envelope(facts: Facts, customer_id: str) -> dict:
     """Return the part that all six have in common."""
     return {
         "notificationInfo": {
-            "notificationType": f"{kind}Notification",
-            options["client_id_key"]: device["client_id"],
-            "notificationTime": iso_ms(at_ms),
-            "notificationId": f"amzn1.dash.notification.v1.{random_uuid()}",
+            "notificationType": facts.type,
+            facts.client_id_key: facts.client_id,
+            "notificationTime": iso_ms(facts.time_ms),
+            "notificationId": f"amzn1.dash.notification.v1.{facts.id}",
             "version": _PAYLOAD_VERSION,
         },
         "deviceInfo": {
-            "deviceIdentifier": {"serialNumber": device["serial"]},
-            "productIdentifier": {"modelId": device["model"]},
+            "deviceIdentifier": {"serialNumber": facts.serial},
+            "productIdentifier": {"modelId": facts.model},
         },
         "customerInfo": {"directedCustomerId": customer_id},
     }
@@ -41,14 +57,15 @@ def subscription_info(slots, version: str) -> dict:
     return {"subscriptionInfo": {"slotsSubscriptionStatus": status}}
 
 
-def order_info(order, with_product: bool, version: str) -> dict:
-    """Return what the notifications of an order add."""
-    info = {"instanceId": order["id"], "slotId": order["slot"]}
-    delivery = {"estimatedDeliveryDate": iso(order["expected_ms"])}
-    if with_product and version == "1":
+def order_info(facts: Facts) -> dict:
+    """Return what `OrderPlaced`, `ItemShipped` (with the product) or `OrderCancelled` adds."""
+    info = {"instanceId": facts.order_id, "slotId": facts.slot}
+    delivery = {"estimatedDeliveryDate": iso(facts.expected_ms)}
+    with_product = facts.type != "OrderCancelledNotification"
+    if with_product and facts.version == "1":
         info |= {"productInfo": [_QUANTITY], **delivery}
     elif with_product:
-        info["productInfo"] = [{**_QUANTITY, "asin": asin(order["slot"]), **delivery}]
+        info["productInfo"] = [{**_QUANTITY, "asin": asin(facts.slot), **delivery}]
     return {"orderInfo": info}
 
 

@@ -7,6 +7,7 @@ import asyncio
 import random
 import secrets
 import uuid
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from tools.drs_sim.accounts import UnknownThing
@@ -72,9 +73,11 @@ class Topic:
         """Return every subscriber's row, the oldest first."""
         return self._store.all("SELECT * FROM subscribers ORDER BY created_ms, id")
 
-    def publish(self, text: str, at_ms: int) -> None:
-        """Queue a notification for everyone who confirmed."""
-        for row in self._store.all("SELECT * FROM subscribers WHERE status = ?", CONFIRMED):
+    def publish(self, write: Callable[[], str], at_ms: int) -> None:
+        """Queue a notification for everyone who confirmed; nobody there, it is not written."""
+        rows = self._store.all("SELECT * FROM subscribers WHERE status = ?", CONFIRMED)
+        text = write() if rows else ""
+        for row in rows:
             message_id = str(uuid.uuid4())
             twice = random.randrange(100) < self._options["sns_duplicate_percent"]
             for _ in range(1 + twice):

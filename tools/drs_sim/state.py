@@ -20,7 +20,10 @@ def snapshot(sim) -> dict:
         "orders": orders,
         "purchases": [order for order in orders if order["phase"] != CANCELLED],
         "notifications": [
-            {**_timed(row, "type", "serial", "order_id", "slot"), "payload": _json(row["payload"])}
+            {
+                **_timed(row, "type", "serial", "order_id", "slot"),
+                "payload": sim.books.payload(row),
+            }
             for row in store.all("SELECT * FROM notifications ORDER BY seq")
         ],
         "emails": [

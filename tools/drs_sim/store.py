@@ -71,8 +71,20 @@ CREATE TABLE deliveries (
 );
 CREATE INDEX deliveries_due ON deliveries (due_ms) WHERE due_ms IS NOT NULL;
 """
+# An order's notification has no payload on file: `payloads` makes it from the columns after that.
+_THIRD = """
+CREATE TABLE told (
+    seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, type TEXT NOT NULL, serial TEXT NOT NULL,
+    order_id TEXT, slot TEXT, payload TEXT, id TEXT, client_id TEXT, model TEXT,
+    client_id_key TEXT, version TEXT, expected_ms INTEGER
+);
+INSERT INTO told (seq, time_ms, type, serial, order_id, slot, payload)
+    SELECT seq, time_ms, type, serial, order_id, slot, payload FROM notifications;
+DROP TABLE notifications;
+ALTER TABLE told RENAME TO notifications;
+"""
 # What each version added. A state file of an older one is brought up to date.
-STEPS = (_FIRST, _SECOND)
+STEPS = (_FIRST, _SECOND, _THIRD)
 
 
 class StoreError(Exception):
