@@ -9,7 +9,6 @@ from host_tests.prove import FIRMWARE, life, moves, search
 from host_tests.prove.bad_builds import BUILDS, FOUND, bad
 from host_tests.prove.ledger import Violation
 from host_tests.prove.service import DAY, HOUR
-from host_tests.prove.wake import FAULTS
 from lowtide.store import Store
 
 
@@ -74,7 +73,7 @@ def test_every_fault_of_the_model_is_reached():
     passed = set()
     for stretch in ("an hour", "three days"):
         passed |= {point[0] for _, point in moves.live(made, stretch)}
-    assert passed == set(FAULTS)
+    assert passed == set(moves.FAULTS)
 
 
 def test_two_histories_of_one_state_have_one_key_and_others_have_not():

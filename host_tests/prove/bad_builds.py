@@ -32,24 +32,24 @@ def _window_without_end(self, now_s):
     return self.rec.state == r.ATTEMPT and bool(self.rec.attempt_at)
 
 
-def _cancelled_is_free(self):
+def _cancelled_is_free(self, *_):
     return "no hold", 1
 
 
-def _every_cancel_reorders(self):
+def _every_cancel_reorders(self, *_):
     return "no second time", self.rec.cancelled_at + 432000
 
 
-def _shipped_reorders(self):
-    return ("shipped is over", 1) if self.rec.state == r.SHIPPED else _by_state(self)
+def _shipped_reorders(self, *now):
+    return ("shipped is over", 1) if self.rec.state == r.SHIPPED else _by_state(self, *now)
 
 
-def _open_reorders(self):
-    return ("asks by buying", 1) if self.rec.state == r.CONFIRMED else _by_state(self)
+def _open_reorders(self, *now):
+    return ("asks by buying", 1) if self.rec.state == r.CONFIRMED else _by_state(self, *now)
 
 
-def _horizon_never_ends(self):
-    why, at_s = _by_state(self)
+def _horizon_never_ends(self, *now):
+    why, at_s = _by_state(self, *now)
     return why, 0 if self.rec.state == r.ATTEMPT else at_s
 
 

@@ -29,7 +29,7 @@ class Ledger:
         self.record_lost = False
         # Cancellations and lapses it was told of, and whether of a shipped order, since the refill
         # that its own readings confirmed (rules 5 to 7).
-        self.row = 0
+        self.row = self.low_row = 0
         self.ends_seen = [0, 0]
         self.shipped_told = False
         # The last time at which something was in the way, or something was sent.
@@ -57,7 +57,7 @@ class Ledger:
         if self.attempt_at and now - self.attempt_at < DAY:
             hours = (now - self.attempt_at) / HOUR
             raise Violation(f"rule 8: a new attempt {hours:.1f} h after the one before")
-        self.attempt_at = now
+        self.attempt_at = self.idle_since = now
         self.settled = False
 
     def sending(self, now, stored_state, is_low, under_way):
@@ -187,9 +187,14 @@ class Ledger:
         """The bin was truly refilled: a new depletion."""
         self.depletion += 1
 
-    def reading(self, is_refill):
+    def reading(self, is_refill, is_low):
         """The device took a reading."""
         self.row = self.row + 1 if is_refill else 0
+        self.low_row = self.low_row + 1 if is_low else 0
+
+    def rows_lost(self):
+        """What the readings so far confirmed is lost with the power."""
+        self.row = self.low_row = 0
 
     def woke(self, needed):
         """A wake went well: so many readings in a row ended the depletion that it knows of."""
@@ -223,11 +228,12 @@ class Ledger:
         if rec.event_id != self.kept_id and not self.record_lost:
             raise Violation(f"LOST: flash names {rec.event_id!r}, stored was {self.kept_id!r}")
 
-    def check_idle(self, now, waits):
-        """STUCK: nothing in the way for a horizon and a day, and nothing sent."""
+    def check_idle(self, now, waits, needed):
+        """STUCK: nothing in the way for a horizon and a day, and nothing sent. Judged only where
+        so many readings confirm low: a cut near the end costs the device those again."""
         if waits:
             self.idle_since = now
-        elif now - self.idle_since > HORIZON + DAY + 4 * HOUR:
+        elif self.low_row >= needed and now - self.idle_since > HORIZON + DAY + 4 * HOUR:
             days = (now - self.idle_since) / DAY
             raise Violation(f"STUCK: low, subscribed, nothing open, nothing sent for {days:.1f} d")
 

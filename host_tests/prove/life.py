@@ -2,7 +2,7 @@
 
 from host_tests.prove.ledger import Ledger
 from host_tests.prove.service import DAY, Service
-from host_tests.prove.wake import FULL, LOW, PowerCut, Wake
+from host_tests.prove.wake import FULL, LOW, SETTINGS, PowerCut, Wake
 from lowtide import record as r
 
 T0 = 22000 * DAY
@@ -45,7 +45,7 @@ class World:
         self.agent = None
         self.rtc = b""
         self.offset = 946684800 - self.now
-        self.ledger.row = 0
+        self.ledger.rows_lost()
         self.ledger.pending = None
 
     def fill(self):
@@ -79,4 +79,4 @@ class World:
             rec = self.rec
             ledger.check_kept(rec)
             waits = waits or rec.blocked in (r.REVOKED, r.NO_SUCH_SLOT)
-        ledger.check_idle(self.now, waits)
+        ledger.check_idle(self.now, waits, SETTINGS["level.confirm_count"])

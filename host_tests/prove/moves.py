@@ -32,6 +32,16 @@ EVENTS = (
 )  # fmt: skip
 RARE = ("the record is damaged", "the service forgets ids", "the service knows ids",
         "the bin goes up a little")  # fmt: skip
+# What may go wrong at each point that a wake passes.
+FAULTS = {
+    "persist": ("cut before", "cut after", "flash fails"),
+    "subscription": ("lost", "silent"),
+    "order_info": ("lost", "400", "no news"),
+    "replenish": (
+        *("request lost", "answer lost", "cut before", "cut after", "silent", "unreadable"),
+        *("rejected", "refused", "no id"),
+    ),
+}
 # The contract's one assumption on the service (rule 4): no parcel inside the repeat window.
 _PARCEL = 12 * HOUR
 # What life brings anyhow; everything else counts against the bound of the search.
@@ -220,7 +230,12 @@ def key(world):
         *(service.subscribed, service.revoked, service.problem, service.forgets),
         tuple([_order_key(order, world) for order in service.orders]),
         *(_age(now, ledger.attempt_at, HORIZON), ledger.settled),
-        *(_age(now, ledger.unknown_since, HORIZON), min(ledger.row, 2), ledger.shipped_told),
+        *(
+            _age(now, ledger.unknown_since, HORIZON),
+            min(ledger.row, 2),
+            min(ledger.low_row, 2),
+            ledger.shipped_told,
+        ),
         *(tuple(ledger.ends_seen), now - ledger.idle_since, ledger.record_lost),
         dayful and now % DAY,
     )

@@ -6,7 +6,6 @@ import time
 from host_tests.prove import life, moves
 from host_tests.prove.ledger import Violation
 from host_tests.prove.service import PHASES
-from host_tests.prove.wake import FAULTS
 from lowtide import record as r
 
 
@@ -71,7 +70,7 @@ def _successors(world, budget, path, make):
             yield move, after
             if stretch == "an hour" and spent < budget:
                 for number, point in passed:
-                    for fault in FAULTS[point[0]]:
+                    for fault in moves.FAULTS[point[0]]:
                         move = (event, stretch, (number, point, fault))
                         yield move, _after(world, move, path, make)[0]
 
@@ -123,7 +122,7 @@ def _random_move(world, dice):
     point = (what, dice.randrange(3) if what == "persist" else 0)
     wake = dice.randrange(len(moves.STRETCHES[stretch][0]))
     return event, stretch, (wake if dice.random() < 0.3 else wake % 2, point,
-                            dice.choice(FAULTS[what]))  # fmt: skip
+                            dice.choice(moves.FAULTS[what]))  # fmt: skip
 
 
 def walk(make, depletions, seed, episode=40):

@@ -101,8 +101,11 @@ class Wake:
             if due:
                 self._uplink(Uplink(agent, self, self, SETTINGS, app.set_time))
         except OSError:
-            world.agent = None
-            return  # main.py: the traceback, then sleep; RTC memory keeps what it had
+            # main.py: the traceback, then sleep; RTC memory keeps what it had, on mains nothing.
+            if world.mains:
+                world.agent = None
+                world.ledger.rows_lost()
+            return
         if not world.mains:
             world.rtc = agent.rtc_pack()
         world.ledger.woke(SETTINGS["level.refill_count"])
@@ -146,7 +149,7 @@ class Wake:
 
     def read(self):
         """The gauge."""
-        self.world.ledger.reading(self.world.level >= 250)
+        self.world.ledger.reading(self.world.level >= 250, self.world.level == LOW)
         return self.world.level
 
     # -- flash -------------------------------------------------------------------------------
@@ -288,14 +291,3 @@ def _nothing(line):
 
 def _most(n):
     return n
-
-
-FAULTS = {
-    "persist": ("cut before", "cut after", "flash fails"),
-    "subscription": ("lost", "silent"),
-    "order_info": ("lost", "400", "no news"),
-    "replenish": (
-        *("request lost", "answer lost", "cut before", "cut after", "silent", "unreadable"),
-        *("rejected", "refused", "no id"),
-    ),
-}
