@@ -32,7 +32,7 @@ test: $(READY) browser ## every test, on CPython and on the real MicroPython
 
 sim: $(READY) ## the DRS simulator, until Ctrl-C
 	@mkdir -p build
-	@$(PY) -m tools.drs_sim --port 0 --control-port 0 --ntp-port 0 \
+	@$(PY) -m tools.drs_sim --port 18443 --control-port 18080 --ntp-port 18123 \
 	  --state build/sim.db --ready build/sim.json --demo-device
 
 board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ctrl-C

@@ -7,6 +7,7 @@ import pytest
 from test_virtual_board import console, start  # noqa: F401 (a fixture)
 
 from tools.virtual_board.driver import (
+    VirtualBoard,
     eventually,
     is_alive,
     read_image,
@@ -109,3 +110,11 @@ def test_kill_takes_the_interpreter_along(start):  # noqa: F811
     assert board.power_off(signal.SIGTERM) == 0
     assert not is_alive(interpreter)
     assert not board.link.is_symlink()
+
+
+def test_two_boards_never_share_a_flash(start, tmp_path, capfd):  # noqa: F811
+    board = start(main=IDLE_MAIN)
+    second = VirtualBoard(board.flash.parent, f"--link={tmp_path / 'other'}")
+    assert second.process.wait(30) == 2
+    assert "in use by another board" in capfd.readouterr().err
+    assert board.link.exists()

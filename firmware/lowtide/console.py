@@ -1,4 +1,4 @@
-"""The serial console: a line in, a line out; JSON mode for scripts (README, "Console")."""
+"""The serial console: a line in, a line out; JSON mode for scripts."""
 
 import asyncio
 import json
@@ -63,24 +63,33 @@ class Console:
         """Take bytes in; a complete line is answered at once."""
         for byte in data:
             if byte in b"\r\n":
-                line, self._line = self._line, bytearray()
-                if not self._json:
-                    self._write("\n")
-                if line:
-                    self._answer(line)
-                if not self._json:
-                    self._write(_PROMPT)
-            elif len(self._line) <= _MAX_LINE:
+                self._enter()
+            elif byte in b"\x08\x7f":
+                if self._line:
+                    self._line = self._line[:-1]
+                    self._say("\b \b")
+            elif len(self._line) <= _MAX_LINE and (byte >= 32 or byte == 9):
                 self._line.append(byte)
-                if not self._json:
-                    self._echo(byte)
+                self._echo(byte)
+
+    def _enter(self):
+        line, self._line = self._line, bytearray()
+        self._say("\n")
+        if line:
+            self._answer(line)
+        self._say(_PROMPT)
+
+    def _say(self, text):
+        # Echo and prompt: for people only.
+        if not self._json:
+            self._write(text)
 
     def _echo(self, byte):
         # Once a secret's name is typed its value is not echoed.
         if 31 < byte < 127:
             words = bytes(self._line).split(None, 2)
             secret = len(words) > 2 and words[1] in _SECRETS
-            self._write("*" if secret else chr(byte))
+            self._say("*" if secret else chr(byte))
 
     def _answer(self, line):
         # Exactly one answer, whatever was typed.
@@ -143,6 +152,7 @@ class Console:
             "missing": config.missing(),
             "power": config["power.mode"],
             "ordered": dates.iso(rec.ordered_at) if rec.ordered_at else None,
+            "uplink": agent.trouble,
             "failures": agent.failures,
         }
 

@@ -1,4 +1,4 @@
-"""The Dash Replenishment Service and Login with Amazon, as calls (`drs-protocol`, 1 and 2)."""
+"""The Dash Replenishment Service and Login with Amazon, as Amazon documented them to 2018."""
 
 import binascii
 import json
@@ -78,8 +78,8 @@ class Drs:
         headers, answer = await self._call("GET", "/subscriptionInfo", "SubscriptionInfo")
         try:
             now_s = dates.parse_http(headers.get("date") or headers.get("x-amz-date") or "")
-        except ValueError as e:
-            raise Fault("SubscriptionInfo carries no date") from e
+        except ValueError:
+            raise Fault("SubscriptionInfo carries no date")
         slots = answer.get("slotsSubscriptionStatus")
         if not isinstance(slots, dict):
             raise Fault("SubscriptionInfo: answer not understood")
@@ -130,7 +130,7 @@ class Drs:
         answer = _json(body)
         if status == 200:
             return headers, answer
-        message = str(answer.get("message"))[:80]
+        message = str(answer.get("message"))
         if status == 400 and message == "Invalid token":
             self._token_until = 0
             raise Rejected(name + ": access token rejected")
@@ -141,7 +141,7 @@ class Drs:
             block = "no_such_slot"
         elif message.endswith("is unsubscribed."):
             block = "unsubscribed"
-        raise Refused("%s: %d, %s" % (name, status, message), block)
+        raise Refused("%s: %d, %s" % (name, status, message[:80]), block)
 
     async def _refresh(self):
         config = self._config

@@ -39,8 +39,8 @@ def load_roots(folder):
         try:
             with open(folder + "/" + name, "rb") as f:
                 context.load_verify_locations(cadata=f.read())
-        except (ValueError, OSError) as e:
-            raise Insecure("%s/%s is not a DER certificate" % (folder, name)) from e
+        except (ValueError, OSError):
+            raise Insecure("%s/%s is not a DER certificate" % (folder, name))
     return context
 
 
@@ -96,10 +96,10 @@ class Connection:
             return await asyncio.wait_for(step, self._timeout_s)
         except asyncio.TimeoutError:
             self.close()
-            raise Fault("%s: no answer in %d s" % (self._host, self._timeout_s)) from None
+            raise Fault("%s: no answer in %d s" % (self._host, self._timeout_s))
         except (OSError, ValueError) as e:
             self.close()
-            raise _fault(e, self._host) from e
+            raise _fault(e, self._host)
         except Fault:
             self.close()
             raise

@@ -1,4 +1,4 @@
-"""From readings to *low* and *refill* (design: the ordering contract, definitions)."""
+"""From readings to *low* and *refill* (README, "The rules by which it buys")."""
 
 
 class Level:

@@ -47,7 +47,7 @@ class Link:
             if clock_suspect or not clock_plausible:
                 await self._clock(clock_plausible)
         except OSError as e:
-            raise Fault("network: %s" % e) from e
+            raise Fault("network: %s" % e)
 
     def down(self):
         """Radio off: left on, it draws 200 times the sleep current."""
@@ -60,7 +60,7 @@ class Link:
             )
         except (OSError, Fault) as e:
             if not clock_plausible:
-                raise Fault("no time, so no TLS: SNTP: %s" % e) from e
+                raise Fault("no time, so no TLS: SNTP: %s" % e)
 
 
 async def sntp(host, port, since_s):

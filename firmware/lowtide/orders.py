@@ -48,20 +48,20 @@ class Orders:
         rec = self.rec
         if rec.blocked:
             doubt = doubt or "blocked: %s" % r.BLOCKS[rec.blocked]
-        if doubt:
-            return Verdict(False, "rule 9: " + doubt)
-        if not low:
-            return Verdict(False, "rule 3: not confirmed low")
+        if doubt or not low:
+            return Verdict(False, "rule 9: " + doubt if doubt else "rule 3: not confirmed low")
         if self._in_window(now_s):
             return Verdict(not forced, "rule 4: inside the repeat window", now_s, True)
-        why, at_s = self._by_state()
+        why, at_s = self._by_state(now_s)
         if forced:
             if self._seen_open or (rec.state in _OPEN and not at_s):
                 return Verdict(False, "rule 10: an order is known to be open")
             return Verdict(True, "rule 10: by hand", now_s)
-        if at_s and rec.attempt_at:
+        if not at_s:
+            return Verdict(False, why)
+        if rec.attempt_at:
             at_s = max(at_s, rec.attempt_at + self._config["order.min_interval_s"])
-        return Verdict(0 < at_s <= now_s, why, at_s)
+        return Verdict(at_s <= now_s, why, max(at_s, now_s))
 
     def _in_window(self, now_s):
         rec = self.rec
@@ -72,15 +72,15 @@ class Orders:
             and now_s - rec.attempt_at < self._config["order.repeat_window_s"]
         )
 
-    def _by_state(self):
-        # -> (why, earliest time); 1 for at once, 0 for not before something else happens.
+    def _by_state(self, now_s):
+        # -> (why, earliest time); 0 for not before something else happens.
         rec = self.rec
         if rec.state == r.NONE:
-            return "rule 2: first order of this depletion", 1
+            return "rule 2: first order of this depletion", now_s
         if rec.state == r.SHIPPED:
             return "rule 7: shipped; waits for the refill", 0
         if rec.state == r.CANCELLED:
-            return self._after_cancel()
+            return self._after_cancel(now_s)
         if self.askable() and rec.state in _OPEN:
             return "rule 2: an order is open", 0
         if not rec.horizon_at:
@@ -89,12 +89,12 @@ class Orders:
             rec.horizon_at + self._config["order.horizon_s"]
         )
 
-    def _after_cancel(self):
+    def _after_cancel(self, now_s):
         rec = self.rec
         if rec.lapsed:
             if rec.lapses > 1:
                 return "rule 6: lapsed twice; waits for a refill", 0
-            return "rule 6: the resolution lapsed", 1
+            return "rule 6: the resolution lapsed", now_s
         if rec.cancels > 1:
             return "rule 5: cancelled twice; waits for a refill", 0
         hold_s = self._config["order.cancel_hold_s"]

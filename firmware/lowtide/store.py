@@ -1,7 +1,7 @@
 """Framed files that a power cut leaves old or new: magic, schema, sequence, length, CRC-32.
 
-Written as tmp, close, rename (`micropython-facts`: the one idiom that lost nothing in 3,252 cuts);
-never remove-then-rename, never flush in the middle, and nothing at all when nothing changed.
+Written as tmp, close, rename, which lost nothing when cut at each of 3,252 flash operations; never
+remove-then-rename, never flush in the middle, and nothing at all when nothing changed.
 """
 
 import binascii
@@ -64,7 +64,7 @@ class Store:
         sequence = (self._sequence + 1) & 0xFFFFFFFF
         body = struct.pack(_HEAD, _MAGIC, self._schema, sequence, len(payload)) + payload
         tmp = self._path + ".tmp"
-        # Not `with`: leaving it on an exception would commit a truncated file (facts page).
+        # Not `with`: leaving it on an exception would commit a truncated file.
         f = open(tmp, "wb")  # noqa: SIM115
         f.write(body + struct.pack("<I", binascii.crc32(body)))
         f.close()

@@ -45,8 +45,11 @@ class Uplink:
         self._set_time(now_s)
         agent.reported_at = now_s
         orders.verified(now_s)
+        blocked = agent.rec.blocked
         orders.subscription(slots.get(slot))
         agent.persist()
+        if agent.rec.blocked != blocked:
+            agent.log("blocked: %s" % r.BLOCKS[agent.rec.blocked])
         if orders.askable() and (self._forced or agent.ask_due(now_s)):
             try:
                 await self._ask(slot, now_s)
@@ -93,13 +96,13 @@ class Uplink:
         except Rejected as e:
             orders.withdrawn(verdict.repeat)
             agent.persist()
-            raise Fault(str(e)) from e
+            raise Fault(str(e))
         except Refused as e:
             orders.refused(r.BLOCKS.index(e.block), verdict.repeat)
             agent.persist()
             if verdict.repeat:
                 # Still unknown, still to be repeated: not at once.
-                raise Fault(str(e)) from e
+                raise Fault(str(e))
             agent.log("not ordered: %s" % e)
             return
         if not orders.answered(code, event_id, now_s, verdict.repeat):

@@ -306,3 +306,36 @@ def test_a_time_that_cannot_be_stored_is_refused():
     for year in (b"1999", b"2107", b"9999"):
         assert not terminal.ask(b"time " + year + b"-01-01T00:00:00Z")["ok"], year
     assert terminal.device.clock() == T0
+
+
+def test_backspace_takes_the_last_character_back():
+    terminal = Terminal(json_mode=False)
+    terminal.send(b"statush\x08\x7fs\x01\x08")
+    assert "version" in terminal.send(b"s\n")
+
+
+def test_why_names_no_time_in_the_past():
+    terminal = Terminal()
+    terminal.device.low()
+    assert terminal.ask("why")["next_order"] == dates.iso(terminal.device.clock())
+
+
+def test_a_failed_uplink_shows_in_status_until_one_succeeds():
+    terminal = Terminal()
+    terminal.device.agent.uplink_failed("no Wi-Fi")
+    assert terminal.ask("status")["uplink"] == "no Wi-Fi"
+    terminal.device.talk()
+    assert terminal.ask("status")["uplink"] is None
+
+
+def test_order_reads_the_level_again_though_it_was_low():
+    terminal = Terminal()
+    terminal.device.low()
+    terminal.device.gauge.permille = 900
+    assert "rule 3" in terminal.ask("order --now")["error"]
+
+
+def test_a_host_is_a_name_and_no_url():
+    terminal = Terminal()
+    for value in ("https://example.org", "example.org:443", "a b"):
+        assert "without https://" in terminal.ask("config drs.host " + value)["error"], value

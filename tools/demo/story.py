@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from lowtide import record
 
 _WORDS = {
-    "none": "no open order; ready for the next depletion",
+    "none": "refilled, or new: ready for the next depletion",
     "attempt": "intent written to flash before the first byte of Replenish",
     "placed": "order placed, its id in flash",
     "in_progress": "an order is open already; nothing new was bought",
@@ -82,5 +82,9 @@ class Story:
         if state != self._state:
             self._state = state
             self.history.append((now_s, *state))
-            order = f" (order ...{rec.event_id[-6:]})" if rec.event_id and rec.state else ""
+            order = (
+                f" (order ...{rec.event_id[-6:]})"
+                if rec.event_id and rec.state > record.ATTEMPT
+                else ""
+            )
             self.say(now_s, "device", f"{state[0]}: {_WORDS[state[0]]}{order}")

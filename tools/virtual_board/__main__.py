@@ -106,7 +106,7 @@ def main() -> int:
     try:
         world = _world(arguments, waker)
         flash.prepare(arguments.flash)
-        flash_fd = _high_fd(os.open(arguments.flash, os.O_RDWR))
+        flash_fd = _high_fd(flash.open_alone(arguments.flash))
         events = Events(arguments.events, world)
         port = SerialPort(arguments.link)
     except (OSError, ValueError) as exc:
