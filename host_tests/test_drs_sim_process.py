@@ -100,11 +100,16 @@ def test_a_state_file_of_an_older_version_is_brought_up_to_date(tmp_path, versio
         old.executescript(f"{''.join(STEPS[:version])} PRAGMA user_version = {version};")
         columns = "time_ms, type, serial, payload"
         old.execute(f"INSERT INTO notifications ({columns}) VALUES (0, 'Old', 'x', '[1]')")
+        columns = "time_ms, kind, serial, order_id, subject, text"
+        old.execute(f"INSERT INTO emails ({columns}) VALUES (0, 'old', 'x', 'o', 'Old', 'one')")
     sim = Sim(tmp_path)
     assert sim.device().replenish().status_code == 200
-    told = sim.state()["notifications"]
+    state = sim.state()
+    told, mails = state["notifications"], state["emails"]
     assert (told[0]["type"], told[0]["payload"]) == ("Old", [1])
     assert told[-1]["payload"]["orderInfo"]
+    assert [mail["kind"] for mail in mails] == ["old", "order_created"]
+    assert (mails[0]["order_id"], mails[0]["subject"], mails[0]["text"]) == ("o", "Old", "one")
     assert sim.stop() == 0
 
 

@@ -36,8 +36,7 @@ def write_history(path: Path) -> None:
             (_order(number, serials, now_ms) for number in range(_ORDERS)),
         )
         for table, columns in (
-            ("notifications", "time_ms, type, serial, payload"),
-            ("emails", "time_ms, subject, serial, text, kind"),
+            ("told", "time_ms, type, serial, payload, kind, subject, text"),
             ("requests", "time_ms, method, serial, path"),
         ):
             names = columns.split(", ")

@@ -5,12 +5,12 @@ import secrets
 import string
 
 from tools.drs_sim.ids import random_uuid
+from tools.drs_sim.letters import Letter
 from tools.drs_sim.payloads import Facts, envelope, order_info, subscription_info
 
-_NOTIFY = (
-    f"INSERT INTO notifications (payload, {', '.join(Facts._fields)})"
-    f" VALUES (?, {', '.join('?' * len(Facts._fields))})"
-)
+_TOLD = ("payload", *Facts._fields, *Letter._fields)
+_TELL = f"INSERT INTO told ({', '.join(_TOLD)}) VALUES ({', '.join('?' * len(_TOLD))})"
+_NO_LETTER = (None,) * len(Letter._fields)
 
 
 class Books:
@@ -37,10 +37,13 @@ class Books:
         slot = slots[0]["slot"] if len(slots) == 1 else None
         self._notify(self._facts("SubscriptionChanged", device, at_ms, slot=slot), info)
 
-    def notify_order(self, kind: str, device, order, at_ms: int) -> None:
-        """`OrderPlaced`, `ItemShipped` or `OrderCancelled`; its payload waits to be read."""
+    def tell_order(self, kind: str, device, order, at_ms: int, letter: Letter | None) -> None:
+        """`OrderPlaced`, `ItemShipped` or `OrderCancelled` to the maker, a letter to the customer.
+
+        The payload waits to be read.
+        """
         facts = self._facts(kind, device, at_ms, order["id"], order["slot"], order["expected_ms"])
-        self._store.run(_NOTIFY, None, *facts)
+        self._store.run(_TELL, None, *facts, *(letter or _NO_LETTER))
         self._topic.publish(lambda: json.dumps(self._order_payload(facts)), at_ms)
 
     def payload(self, row) -> dict:
@@ -49,12 +52,12 @@ class Books:
             return json.loads(row["payload"])
         return self._order_payload(Facts(*(row[name] for name in Facts._fields)))
 
-    def mail(self, order, at_ms: int, kind: str, subject: str, text: str) -> None:
-        """Put an e-mail about an order into the customer's inbox."""
+    def mail(self, order, at_ms: int, letter: Letter) -> None:
+        """Put an e-mail into the customer's inbox that the maker hears nothing of."""
         self._store.run(
-            "INSERT INTO emails (time_ms, kind, serial, order_id, subject, text)"
+            "INSERT INTO told (time_ms, serial, order_id, kind, subject, text)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            *(at_ms, kind, order["serial"], order["id"], subject, text),
+            *(at_ms, order["serial"], order["id"], *letter),
         )
 
     def request(self, at_ms, method, path, status, serial, detail_code, fault) -> int:
@@ -72,10 +75,10 @@ class Books:
     def _facts(self, kind, device, at_ms, order_id=None, slot=None, expected_ms=None):
         return Facts(
             at_ms,
-            f"{kind}Notification",
             device["serial"],
             order_id,
             slot,
+            f"{kind}Notification",
             random_uuid(),
             device["client_id"],
             device["model"],
@@ -89,5 +92,5 @@ class Books:
 
     def _notify(self, facts, extra):
         text = json.dumps(envelope(facts, self._customer_id) | extra)
-        self._store.run(_NOTIFY, text, *facts)
+        self._store.run(_TELL, text, *facts, *_NO_LETTER)
         self._topic.publish(lambda: text, facts.time_ms)

@@ -63,7 +63,7 @@ class Orders:
             order |= {"phase": RESOLUTION, "resolve_by_ms": by_ms, "due_ms": by_ms}
             self._insert(order)
             self._accounts.set_next_problem(device["serial"], slot["slot"], None)
-            self._books.mail(order, now_ms, *letters.needs_attention(order))
+            self._books.mail(order, now_ms, letters.needs_attention(order))
         return detail_code, order["id"]
 
     def find(self, order_id: str):
@@ -93,7 +93,7 @@ class Orders:
         for order_id in self._open(serial, slot, test=True):
             order = self._close(order_id, now_ms, CANCELLED)
             if self._options["cancel_test_notifies"] == "yes":
-                self._notify("OrderCancelled", order, now_ms)
+                self._tell("OrderCancelled", order, now_ms)
 
     def abandon(self, serial: str, slot: str | None, now_ms: int) -> None:
         """The slot, or with None the device, is given up: cancel what was not shipped."""
@@ -178,8 +178,7 @@ class Orders:
         }
 
     def _tell_confirmed(self, order, device, now_ms):
-        self._books.notify_order("OrderPlaced", device, order, now_ms)
-        self._books.mail(order, now_ms, *letters.created(order))
+        self._books.tell_order("OrderPlaced", device, order, now_ms, letters.created(order))
         if order["test"]:
             self._ship(order["id"], now_ms)
 
@@ -196,8 +195,7 @@ class Orders:
             expected_ms=expected_ms,
             due_ms=due_ms,
         )
-        self._notify("ItemShipped", order, now_ms)
-        self._books.mail(order, now_ms, *letters.shipped(order))
+        self._tell("ItemShipped", order, now_ms, letters.shipped(order))
 
     def _deliver(self, order_id, now_ms):
         self._update(
@@ -206,8 +204,7 @@ class Orders:
 
     def _cancel(self, order_id, now_ms, outcome, text):
         order = self._close(order_id, now_ms, outcome)
-        self._notify("OrderCancelled", order, now_ms)
-        self._books.mail(order, now_ms, *letters.cancelled(text))
+        self._tell("OrderCancelled", order, now_ms, letters.cancelled(text))
 
     def _close(self, order_id, now_ms, outcome):
         return self._update(
@@ -219,8 +216,9 @@ class Orders:
             outcome=outcome,
         )
 
-    def _notify(self, kind, order, now_ms):
-        self._books.notify_order(kind, self._accounts.device(order["serial"]), order, now_ms)
+    def _tell(self, kind, order, now_ms, letter=None):
+        device = self._accounts.device(order["serial"])
+        self._books.tell_order(kind, device, order, now_ms, letter)
 
     def _insert(self, order):
         self._expect(order["due_ms"])

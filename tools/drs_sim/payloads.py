@@ -13,10 +13,10 @@ class Facts(NamedTuple):
     """What the payload of a notification is made from; the fields are columns of the books."""
 
     time_ms: int
-    type: str
     serial: str
     order_id: str | None
     slot: str | None
+    type: str
     id: str
     client_id: str
     model: str

@@ -71,17 +71,25 @@ CREATE TABLE deliveries (
 );
 CREATE INDEX deliveries_due ON deliveries (due_ms) WHERE due_ms IS NOT NULL;
 """
+# What was told of one event is one row: the maker's notification, the customer's e-mail, or both.
 # An order's notification has no payload on file: `payloads` makes it from the columns after that.
 _THIRD = """
 CREATE TABLE told (
-    seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, type TEXT NOT NULL, serial TEXT NOT NULL,
-    order_id TEXT, slot TEXT, payload TEXT, id TEXT, client_id TEXT, model TEXT,
+    seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, serial TEXT NOT NULL, order_id TEXT,
+    kind TEXT, subject TEXT, text TEXT,
+    slot TEXT, type TEXT, payload TEXT, id TEXT, client_id TEXT, model TEXT,
     client_id_key TEXT, version TEXT, expected_ms INTEGER
 );
-INSERT INTO told (seq, time_ms, type, serial, order_id, slot, payload)
-    SELECT seq, time_ms, type, serial, order_id, slot, payload FROM notifications;
+INSERT INTO told (time_ms, serial, order_id, kind, subject, text, slot, type, payload)
+    SELECT time_ms, serial, order_id, kind, subject, text, slot, type, payload FROM (
+        SELECT *, NULL AS kind, NULL AS subject, NULL AS text FROM notifications
+        UNION ALL
+        SELECT seq, time_ms, NULL, serial, order_id, NULL, NULL, kind, subject, text FROM emails
+    ) ORDER BY time_ms, seq;
 DROP TABLE notifications;
-ALTER TABLE told RENAME TO notifications;
+DROP TABLE emails;
+CREATE VIEW notifications AS SELECT * FROM told WHERE type NOT NULL;
+CREATE VIEW emails AS SELECT * FROM told WHERE kind NOT NULL;
 """
 # What each version added. A state file of an older one is brought up to date.
 STEPS = (_FIRST, _SECOND, _THIRD)
