@@ -53,6 +53,9 @@ deploy: $(READY) port ## compile the agent, copy it to the board on PORT=, with 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m mpremote connect $(PORT) resume repl
 
+prove: $(READY) ## everything exhaustive: interleavings, power cuts, ten years; five minutes
+	@$(PY) -m host_tests.prove
+
 bench: $(READY) ## calls per second of the simulator, beside a bare app
 	@$(PY) -m tools.bench service
 
@@ -69,5 +72,5 @@ check: lint types test ## lint, types and test
 clean: ## remove build output and the virtual environment
 	rm -rf .venv build typings
 
-.PHONY: help demo browser test sim board port deploy console bench lint types check clean
+.PHONY: help demo browser test sim board port deploy console prove bench lint types check clean
 .DEFAULT_GOAL := help
