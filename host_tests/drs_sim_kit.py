@@ -143,3 +143,17 @@ def assert_one_line(answer, status, named):
     assert answer.status_code == status
     line = answer.json()["error"]
     assert named in line and "\n" not in line
+
+
+def assert_ends_at_once(folder, options, named):
+    """Bad arguments end the simulator with status 2 and one line that names what is wrong."""
+    given = ["--state", folder / "state.db", "--ready", folder / "ready.json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools.drs_sim", *given, *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1 and named in ended.stderr

@@ -4,8 +4,6 @@ import signal
 import socket
 import ssl
 import struct
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from drs_sim_kit import HOUR_S, ROOT, START, Device, Sim, assert_one_line
+from drs_sim_kit import HOUR_S, START, Device, Sim, assert_ends_at_once, assert_one_line
 
 UNSUBSCRIBED = "Unable to place order - slot : <kibble> is unsubscribed."
 
@@ -552,13 +550,4 @@ def test_end_does_not_wait_for_a_delayed_answer_or_a_poll(tmp_path):
     ],
 )
 def test_bad_arguments_are_one_line_and_status_2(tmp_path, options, named):
-    given = ["--state", tmp_path / "state.db", "--ready", tmp_path / "ready.json"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tools.drs_sim", *given, *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-    assert ended.returncode == 2
-    assert len(ended.stderr.splitlines()) == 1 and named in ended.stderr
+    assert_ends_at_once(tmp_path, options, named)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from drs_sim_kit import ROOT, START, Sim, assert_one_line
+from drs_sim_kit import ROOT, START, Sim, assert_ends_at_once, assert_one_line
 
 from tools.drs_sim.bad_certs import KINDS
 from tools.drs_sim.faults import parse
@@ -58,16 +58,7 @@ def test_options_are_kept_and_given_ones_replace_them(tmp_path):
     ],
 )
 def test_bad_options_and_faults_are_one_line_and_status_2(tmp_path, options, named):
-    given = ["--state", tmp_path / "state.db", "--ready", tmp_path / "ready.json"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tools.drs_sim", *given, *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-    assert ended.returncode == 2
-    assert len(ended.stderr.splitlines()) == 1 and named in ended.stderr
+    assert_ends_at_once(tmp_path, options, named)
 
 
 def test_codes_clients_and_tokens_survive_a_kill(tmp_path):
