@@ -104,26 +104,37 @@ def test_a_state_file_of_an_older_version_is_brought_up_to_date(tmp_path, versio
     assert sim.stop() == 0
 
 
-def test_it_says_where_it_is_and_how_a_board_gets_there(tmp_path):
-    ready, log = tmp_path / "ready.json", tmp_path / "log"
+def _say(folder, last):
+    """Start with `--demo-device` until it has said `last`; return the ready file and the text."""
+    ready, log = folder / "ready.json", folder / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tools.drs_sim", "--state", tmp_path / "state.db"]
+            [sys.executable, "-m", "tools.drs_sim", "--state", folder / "state.db"]
             + ["--ready", ready, "--demo-device"],
             cwd=ROOT,
             stdout=out,
         )
-        while "config slot.id" not in log.read_text():
+        while last not in log.read_text():
             assert process.poll() is None
         process.terminate()
         assert process.wait(20) == 0
-    found, text = json.loads(ready.read_text()), log.read_text()
+    return json.loads(ready.read_text()), log.read_text()
+
+
+def test_it_says_where_it_is_and_how_a_board_gets_there(tmp_path):
+    found, text = _say(tmp_path, "config slot.id")
     for name in ("drs", "control", "ntp", "ca_pem", "ca_der"):
         assert found[name] in text
     values = dict(re.findall(r"^config (\S+) (\S+)$", text, re.M))
     assert f"https://{values['drs.host']}:{values['drs.port']}" == found["drs"]
     assert values["lwa.refresh_token"].startswith("Atzr|")
     assert {"lwa.client_id", "lwa.client_secret", "device.serial", "ntp.port"} < set(values)
+
+
+def test_a_restart_leaves_the_demo_devices_board_registered(tmp_path):
+    _say(tmp_path, "config slot.id")
+    _, text = _say(tmp_path, "start again")
+    assert "config" not in text
 
 
 # What is written of it.

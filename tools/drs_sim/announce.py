@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from tools.drs_sim.accounts import UnknownThing
 from tools.drs_sim.certs import CertFiles
 
 _MODEL, _SERIAL, _SLOT = "lowtide-demo", "demo-1", "slot1"
@@ -46,12 +47,25 @@ def print_places(places: Places, files: CertFiles) -> None:
 
 
 def print_demo_device(sim, places: Places, files: CertFiles) -> None:
-    """Register a device, anew at each start; print what a board's console wants to hear."""
+    """Register a device, once; print what a board's console wants to hear.
+
+    Registering it anew at each start would revoke the board that was set up with the first.
+    """
     with sim.step() as now_ms:
+        try:
+            registered = sim.accounts.device(_SERIAL)["refresh_hash"] is not None
+        except UnknownThing:
+            registered = False
+        if registered:
+            print(f"drs_sim: {_SERIAL} is registered; its board goes on with the settings it has")
+            print("drs_sim: (for a new one: stop this, remove the state file, start again)")
+            print(end="", flush=True)
+            return
         account = sim.accounts.register(_MODEL, _SERIAL, [_SLOT], False, now_ms)
     host, _, port = places.service.removeprefix("https://").partition(":")
     ntp_host, _, ntp_port = places.ntp.partition(":")
     values = {
+        "wifi.ssid": "bench",
         "drs.host": host,
         "drs.port": port,
         "lwa.host": host,
