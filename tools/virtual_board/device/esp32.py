@@ -1,10 +1,6 @@
 """`esp32` of the ESP32 port: the one partition that firmware has a use for."""
 
 
-def mcu_temperature():
-    return 25
-
-
 class Partition:
     TYPE_APP = 0
     TYPE_DATA = 1
