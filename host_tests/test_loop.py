@@ -31,25 +31,8 @@ class Board:
         self.keys = self.bench.control("POST", "/devices", device)
         self.bench.level = 0.6
         self.console = None
-        self.settings = self._settings()
+        self.settings = self.bench.settings(self.keys)
         self.certificates = [Path(self.bench.service["ca_der"])]
-
-    def _settings(self):
-        service = self.bench.service
-        host, _, port = service["drs"].removeprefix("https://").rpartition(":")
-        ntp_host, _, ntp_port = service["ntp"].rpartition(":")
-        names = ("client_id", "client_secret", "refresh_token")
-        return {
-            "drs.host": host,
-            "drs.port": port,
-            "lwa.host": host,
-            "lwa.port": port,
-            "ntp.host": ntp_host,
-            "ntp.port": ntp_port,
-            "wifi.ssid": "x",
-            "slot.id": SLOT,
-            **{"lwa." + name: self.keys[name] for name in names},
-        }
 
     def flash(self, rec=None, damage=None, **more):
         """Write a flash image with firmware, settings and record; `damage` edits its files."""

@@ -117,6 +117,23 @@ class Bench:
         """Return the simulator's books (`GET /state`)."""
         return self.control("GET", "/state")
 
+    def settings(self, keys):
+        """Return what a board must be told to use this service; `keys`: what registering gave."""
+        host, _, port = self.service["drs"].removeprefix("https://").rpartition(":")
+        ntp_host, _, ntp_port = self.service["ntp"].rpartition(":")
+        names = ("client_id", "client_secret", "refresh_token")
+        return {
+            "drs.host": host,
+            "drs.port": port,
+            "lwa.host": host,
+            "lwa.port": port,
+            "ntp.host": ntp_host,
+            "ntp.port": ntp_port,
+            "wifi.ssid": "x",
+            "slot.id": SLOT,
+            **{"lwa." + name: keys[name] for name in names},
+        }
+
     def advance(self, seconds):
         """Let the calendar go on; what falls due happens in order."""
         self.control("POST", "/clock/advance", {"seconds": seconds})

@@ -81,17 +81,15 @@ class Script:
         bench.power_on()
         story.say(self._now(), "board", "a blank board; firmware copied with mpremote")
         bench.deploy()
-        host, _, port = bench.service["drs"].removeprefix("https://").rpartition(":")
-        ntp_host, _, ntp_port = bench.service["ntp"].rpartition(":")
         console = bench.console()
-        for name, value in (
-            *(("drs.host", host), ("drs.port", port), ("lwa.host", host), ("lwa.port", port)),
-            *(("ntp.host", ntp_host), ("ntp.port", ntp_port), ("wifi.ssid", "demo")),
-            *(("lwa.client_id", keys["client_id"]), ("lwa.client_secret", keys["client_secret"])),
-            *(("device.model", "Demo"), ("device.serial", _SERIAL), ("slot.id", SLOT)),
-            *(("measure.interval_s", MEASURE_S), ("power.mode", "battery")),
-            ("lwa.refresh_token", keys["refresh_token"]),
-        ):
+        settings = {
+            **bench.settings(keys),
+            "device.model": "Demo",
+            "device.serial": _SERIAL,
+            "measure.interval_s": MEASURE_S,
+            "power.mode": "battery",
+        }
+        for name, value in settings.items():
             console.command(f"config {name} {value}", shown=f"config {name}")
         story.say(self._now(), "board", "configured over the serial console; goes to sleep")
         self._sleep(console)
