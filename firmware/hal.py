@@ -1,6 +1,7 @@
 """The hardware: the only module that imports machine, network and esp32. No work at import."""
 
 import os
+import sys
 import time
 
 import machine
@@ -48,26 +49,64 @@ def seconds_since(ticks_ms):
     return time.ticks_diff(time.ticks_ms(), ticks_ms) // 1000
 
 
-def rtc_memory():
-    """Return what was last kept in RTC memory: survives sleep and reset, not power."""
-    return machine.RTC().memory()
+def boot():
+    """Count this start in RTC memory. Return how many before it, in a row, had no clean end.
+
+    A watchdog reset with the radio on is not counted: DNS may block for ever, and what the
+    network does must not lead to safe mode.
+    """
+    memory = machine.RTC().memory()
+    bad, radio = (memory[0], memory[1]) if len(memory) > 1 else (0, 0)
+    if radio and machine.reset_cause() == machine.WDT_RESET:
+        bad = max(0, bad - 1)
+    machine.RTC().memory(bytes((min(bad + 1, 255), 0)) + (memory[2:] or b"\0"))
+    return bad
 
 
-def keep_in_rtc(data):
-    """Keep up to 2,048 bytes in RTC memory."""
-    machine.RTC().memory(data)
+def kept():
+    """Return `(why, data)` as last kept in RTC memory: it survives sleep and reset, not power."""
+    memory = machine.RTC().memory()
+    size = memory[2] if len(memory) > 2 else 0
+    return memory[3 : 3 + size].decode(), memory[3 + size :]
 
 
-def woke_from_sleep():
-    """Whether this start is a wake from deep sleep, not power-on or reset."""
-    return machine.reset_cause() == machine.DEEPSLEEP_RESET
+def keep(data, why, radio=False):
+    """Keep `data` in RTC memory, with why the last wake failed; `radio`: it goes on next.
+
+    Room is for 2,048 bytes, of which the start count and `why` take at most 123.
+    """
+    text = why.encode()[:120]
+    bad = machine.RTC().memory()[:1] or b"\0"
+    machine.RTC().memory(bad + bytes((radio, len(text))) + text + data)
+
+
+def clean_end():
+    """Note that this start ends well: the next one finds none bad before it."""
+    machine.RTC().memory(b"\0" + machine.RTC().memory()[1:])
+
+
+def started_by():
+    """Return what this start is: "sleep", "watchdog", or "" for power-on, reset or a person."""
+    cause = machine.reset_cause()
+    if cause == machine.DEEPSLEEP_RESET:
+        return "sleep"
+    return "watchdog" if cause == machine.WDT_RESET else ""
 
 
 def deepsleep_s(seconds):
-    """Sleep deeply, then start anew; 0 sleeps until reset. Does not return."""
+    """Sleep deeply with the radio off, then start anew; 0 sleeps until reset. Does not return."""
+    radio.stop()
     if seconds:
         machine.deepsleep(seconds * 1000)
     machine.deepsleep()
+
+
+def rescue(e, seconds):
+    """Print what failed, leave a person ten seconds for Ctrl-C, then sleep. Does not return."""
+    sys.print_exception(e)
+    if started_by() != "sleep":
+        time.sleep(10)
+    deepsleep_s(seconds)
 
 
 def reset():
@@ -76,8 +115,11 @@ def reset():
 
 
 def watchdog(seconds):
-    """Start the hardware watchdog; it cannot be stopped, only a sleep ends it."""
-    machine.WDT(timeout=seconds * 1000)
+    """Set the hardware watchdog, again if need be, and return its `feed()`.
+
+    It cannot be stopped: it outlives Ctrl-C and a soft reset, only deep sleep ends it.
+    """
+    return machine.WDT(timeout=seconds * 1000).feed
 
 
 def random(n):
@@ -97,22 +139,39 @@ class Radio:
     def __init__(self):
         self._wlan = None
 
-    def start(self, ssid, password):
-        """Begin to connect; an empty password is an open network."""
+    def start(self, address):
+        """Switch on; `address`: `[ip, mask, gateway, dns]`, empty for DHCP."""
         import network
 
         self._wlan = wlan = network.WLAN(network.STA_IF)
         wlan.active(True)
+        if address:
+            wlan.ifconfig(tuple(address))
+
+    def strongest(self, ssid):
+        """Scan (about 2 s). Return the BSSID of the strongest access point so named, or b""."""
+        found = [(ap[3], ap[1]) for ap in self._wlan.scan() if ap[0] == ssid.encode()]
+        return max(found)[1] if found else b""
+
+    def connect(self, ssid, password, bssid):
+        """Begin to connect; an empty password is an open network, empty `bssid` any point."""
         # connect() while connecting raises "Wifi Internal Error".
-        wlan.disconnect()
-        wlan.connect(ssid, password or None)
+        self._wlan.disconnect()
+        self._wlan.connect(ssid, password or None, bssid=bssid or None)
 
     def connected(self):
         """Whether there is a link with an address."""
         return self._wlan.isconnected()
+
+    def status(self):
+        """Return the port's status: 201 no access point of that name, 202 wrong password."""
+        return self._wlan.status()
 
     def stop(self):
         """Switch the radio off."""
         if self._wlan is not None:
             self._wlan.active(False)
             self._wlan = None
+
+
+radio = Radio()

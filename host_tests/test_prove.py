@@ -94,13 +94,18 @@ def test_flash_that_cannot_be_read_ends_in_sleep_with_nothing_sent(monkeypatch):
 
     slept = []
     hal, board = types.ModuleType("hal"), types.ModuleType("board")
-    hal.time_s, hal.deepsleep_s = lambda: life.T0, slept.append
+    hal.time_s, hal.ticks_ms, hal.boot = lambda: life.T0, lambda: 0, lambda: 0
+    hal.started_by, hal.kept = lambda: "sleep", lambda: ("", b"")
+    hal.watchdog = hal.keep = lambda *_: None
+    hal.rescue = lambda e, seconds: slept.append(seconds)
     for module in (hal, board):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(Store, "load", unreadable)
     monkeypatch.setattr(sys, "print_exception", lambda e: None, raising=False)
-    # With no radio, no gauge and no RTC memory in this `hal`, touching any would raise.
-    exec((FIRMWARE / "main.py").read_text(), {"__name__": "main"})
+    # With no radio and no gauge in this `hal`, touching either would raise.
+    scope = {"__name__": "app"}
+    exec((FIRMWARE / "app.py").read_text(), scope)
+    scope["run"]()
     assert slept == [600]
 
 

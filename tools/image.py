@@ -15,18 +15,16 @@ from tools.virtual_board import flash
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
-# The ESP32 port starts boot.py and main.py only as source. Compiling main.py at each wake would
-# cost a battery more than all the rest, so main.py on the board is one import.
-_MAIN = "import lowtide_main\n"
+# The ESP32 port starts these two only as source.
+STARTERS = ("boot.py", "main.py")
 
 
 def sources(board):
     """Yield `(source file, path on the device)` of all that is compiled for `board`."""
     yield ROOT / "boards" / board / "board.py", Path("board.mpy")
-    yield FIRMWARE / "hal.py", Path("hal.mpy")
-    yield FIRMWARE / "main.py", Path("lowtide_main.mpy")
-    for source in sorted((FIRMWARE / "lowtide").rglob("*.py")):
-        yield source, source.relative_to(FIRMWARE).with_suffix(".mpy")
+    for source in sorted(FIRMWARE.rglob("*.py")):
+        if source.name not in STARTERS:
+            yield source, source.relative_to(FIRMWARE).with_suffix(".mpy")
 
 
 def stage(board, out, certificates=()):
@@ -56,8 +54,8 @@ def stage(board, out, certificates=()):
     for process in running:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
-    shutil.copy(FIRMWARE / "boot.py", out / "boot.py")
-    (out / "main.py").write_text(_MAIN)
+    for name in STARTERS:
+        shutil.copy(FIRMWARE / name, out / name)
     for certificate in certificates:
         (out / "certs").mkdir(exist_ok=True)
         (out / "certs" / (certificate.stem + ".der")).write_bytes(_der(certificate))

@@ -8,6 +8,7 @@ INT = "int"
 SECRET = "secret"
 _MODE = "mode"
 _HOST = "host"
+_NET = "net"
 _MODES = ("mains", "battery")
 
 # Name, kind, least, most (text is counted in characters), default. The unit is in the name. One
@@ -15,6 +16,7 @@ _MODES = ("mains", "battery")
 _TABLE = """
 wifi.ssid text 0 32\x20
 wifi.password secret 0 63\x20
+wifi.static net 0 63\x20
 drs.host host 1 128 dash-replenishment-service-na.amazon.com
 drs.port int 1 65535 443
 lwa.host host 1 128 api.amazon.com
@@ -84,17 +86,34 @@ def check(name, value):
             return value
         want = " or ".join(_MODES)
     else:
-        if (
-            isinstance(value, str)
-            and least <= len(value) <= most
-            and min(value or " ") >= " "
-            and not (kind == _HOST and any(c in value for c in "/: "))
-        ):
+        if _is_text(value, least, most) and (kind not in _FORMS or _FORMS[kind](value)):
             return value
-        want = "%d to %d characters, no control characters" % (least, most)
-        if kind == _HOST:
-            want += ", a name or an address without https:// or port"
+        want = "%d to %d characters, no control characters%s" % (least, most, _WANTS.get(kind, ""))
     raise ValueError("%s: want %s" % (name, want))
+
+
+def _is_text(value, least, most):
+    return isinstance(value, str) and least <= len(value) <= most and min(value or " ") >= " "
+
+
+def _is_host(value):
+    return not any(c in value for c in "/: ")
+
+
+def _is_net(value):
+    numbers = value.replace(" ", ".").split(".")
+    return not value or (
+        value.count(" ") == 3
+        and len(numbers) == 16
+        and all(n.isdigit() and int(n) < 256 for n in numbers)
+    )
+
+
+_FORMS = {_HOST: _is_host, _NET: _is_net}
+_WANTS = {
+    _HOST: ", a name or an address without https:// or port",
+    _NET: ": four addresses (own, mask, gateway, DNS), or none for DHCP",
+}
 
 
 class Config:

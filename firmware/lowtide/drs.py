@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import struct
 
 from micropython import const
 
@@ -49,6 +50,17 @@ class Drs:
         self._connection = None
         self._token = ""
         self._token_until = 0
+
+    def pack(self, room):
+        """Return the access token and its expiry for RTC memory; nothing if over `room` bytes."""
+        data = struct.pack("<I", self._token_until) + self._token.encode()
+        return data if self._token_until and len(data) <= room else b""
+
+    def resume(self, data):
+        """Take back what `pack()` gave. A token that is no longer good costs one refusal."""
+        if len(data) > 4:
+            self._token_until = struct.unpack("<I", data[:4])[0]
+            self._token = data[4:].decode()
 
     def close(self):
         """Close the open connection, if any."""
@@ -114,19 +126,36 @@ class Drs:
                 return item.get("status"), bool(item.get("expectedDeliveryDate"))
         return None
 
-    async def _call(self, method, target, name, kind=None):
+    async def slot_status(self, slot, remaining, capacity, run_out_s):
+        """Report the slot: amounts in the product's unit; when it runs out, or None (1.4).
+
+        Raises:
+            Refused, Fault: not taken; it may be sent again.
+        """
+        report = {"remainingQuantityInUnit": remaining, "originalQuantityInUnit": capacity}
+        if run_out_s:
+            report["expectedReplenishmentDate"] = dates.iso(run_out_s)
+        await self._call("POST", "/slotStatus/" + quote(slot), "SlotStatus", report=report)
+
+    async def device_status(self, active_s):
+        """Report when the device was last active (1.5). Raises as `slot_status`."""
+        report = {"mostRecentlyActiveDate": dates.iso(active_s)}
+        await self._call("POST", "/deviceStatus", "DeviceStatus", report=report)
+
+    async def _call(self, method, target, name, kind=None, report=None):
         kind = _PREFIX + (kind or name)
         if self._connection is None:
             raise Fault(name + ": not connected")
-        status, headers, body = await self._connection.request(
-            method,
-            target,
-            (
-                ("Authorization", self._token),
-                ("x-amzn-type-version", kind + "Input@1.0"),
-                ("x-amzn-accept-type", kind + "Result@1.0"),
-            ),
-        )
+        headers = [
+            ("Authorization", "Bearer " + self._token),
+            ("x-amzn-type-version", kind + "Input@1.0"),
+            ("x-amzn-accept-type", kind + "Result@1.0"),
+        ]
+        body = b""
+        if report:
+            headers.append(("Content-Type", "application/json"))
+            body = json.dumps(report, separators=(",", ":")).encode()
+        status, headers, body = await self._connection.request(method, target, headers, body)
         answer = _json(body)
         if status == 200:
             return headers, answer
@@ -172,7 +201,7 @@ class Drs:
         rotated = answer.get("refresh_token")
         if _is_token(rotated) and rotated != self._config["lwa.refresh_token"]:
             self._config.set("lwa.refresh_token", rotated)
-        self._token = "Bearer " + token
+        self._token = token
         self._token_until = self._time_s() + max(expires_in - _MARGIN_S, 1)
 
 

@@ -9,7 +9,8 @@ from micropython import const
 
 from lowtide.outcome import Fault
 
-_WIFI_S = const(15)
+_JOIN_S = const(15)
+_REJOIN_S = const(5)
 _SNTP_S = const(3)
 _POLL_MS = const(50)
 _NTP_TO_UNIX = const(2208988800)
@@ -20,14 +21,17 @@ class Link:
     """Wi-Fi and SNTP.
 
     Args:
-        radio: `start(ssid, password)`, `connected() -> bool`, `stop()`.
-        set_time: `(unix_s)` sets the local clock.
-        since_s: no time before this can be right.
+        radio: see `hal.Radio`.
+        time_s, set_time: the local clock.
+        earliest_s: `() -> int`, the earliest time that can be now.
     """
 
-    def __init__(self, config, radio, set_time, since_s):
+    def __init__(self, config, radio, time_s, set_time, earliest_s):
         self._config, self._radio = config, radio
-        self._set_time, self._since_s = set_time, since_s
+        self._time_s, self._set_time, self._earliest_s = time_s, set_time, earliest_s
+        self._moved_s = 0
+        # The access point of the last time, for RTC memory: 6 bytes, or none.
+        self.bssid = b""
 
     async def up(self, clock_plausible, clock_suspect):
         """Bring Wi-Fi up; ask SNTP where the clock is not plausible, or is suspect.
@@ -35,15 +39,9 @@ class Link:
         Raises:
             Fault: no Wi-Fi, or no plausible time.
         """
-        config = self._config
+        self._moved_s = 0
         try:
-            self._radio.start(config["wifi.ssid"], config["wifi.password"])
-            for _ in range(_WIFI_S * 1000 // _POLL_MS):
-                if self._radio.connected():
-                    break
-                await asyncio.sleep(_POLL_MS / 1000)
-            else:
-                raise Fault("no Wi-Fi: check wifi.ssid, wifi.password and the distance")
+            await self._join()
             if clock_suspect or not clock_plausible:
                 await self._clock(clock_plausible)
         except OSError as e:
@@ -53,14 +51,42 @@ class Link:
         """Radio off: left on, it draws 200 times the sleep current."""
         self._radio.stop()
 
+    def distrust_clock(self):
+        """Undo what SNTP did to the clock in this uplink."""
+        if self._moved_s:
+            self._set_time(self._time_s() - self._moved_s)
+
+    async def _join(self):
+        config, radio = self._config, self._radio
+        ssid, password = config["wifi.ssid"], config["wifi.password"]
+        radio.start(config["wifi.static"].split())
+        if self.bssid and await self._joined(ssid, password, _REJOIN_S):
+            return
+        # Another place or another access point: look for the strongest. A hidden one is not seen.
+        self.bssid = radio.strongest(ssid)
+        if not await self._joined(ssid, password, _JOIN_S):
+            self.bssid = b""
+            why = radio.status()
+            raise Fault("no Wi-Fi (%d): check wifi.ssid, wifi.password and the distance" % why)
+
+    async def _joined(self, ssid, password, timeout_s):
+        self._radio.connect(ssid, password, self.bssid)
+        for _ in range(timeout_s * 1000 // _POLL_MS):
+            if self._radio.connected():
+                return True
+            await asyncio.sleep(_POLL_MS / 1000)
+        return False
+
     async def _clock(self, clock_plausible):
+        host, port = self._config["ntp.host"], self._config["ntp.port"]
         try:
-            self._set_time(
-                await sntp(self._config["ntp.host"], self._config["ntp.port"], self._since_s)
-            )
+            now_s = await sntp(host, port, self._earliest_s())
         except (OSError, Fault) as e:
             if not clock_plausible:
                 raise Fault("no time, so no TLS: SNTP: %s" % e)
+            return
+        self._moved_s = now_s - self._time_s()
+        self._set_time(now_s)
 
 
 async def sntp(host, port, since_s):

@@ -15,7 +15,9 @@ class Fault(Exception):
 
 
 class Insecure(Fault):
-    """The peer did not prove who it is: nothing was sent to it."""
+    """The peer did not prove who it is: nothing was sent to it, nor is it asked again soon."""
+
+    wait_s = 7200
 
 
 class Refused(Exception):

@@ -4,29 +4,48 @@ A decision module like `agent`: it says what is asked in which order and what ea
 The wire is `drs.Drs`, handed in; it opens, closes and counts connections.
 """
 
+from micropython import const
+
 from lowtide import record as r
-from lowtide.outcome import Fault, Refused, Rejected, Revoked
+from lowtide.outcome import Fault, Insecure, Refused, Rejected, Revoked
+
+_DAY_S = const(86400)
+_BSSID_SIZE = const(6)
 
 
 class Uplink:
     """Runs uplinks for `agent` over `link` (see `link.Link`) and `api` (see `drs.Drs`).
 
-    `set_time(unix_s)` sets the local clock.
+    `set_time(unix_s)` sets the local clock, `keep()` brings the agent's schedule to RTC memory.
     """
 
-    def __init__(self, agent, link, api, config, set_time):
+    def __init__(self, agent, link, api, config, set_time, keep):
         self._agent, self._link, self._api = agent, link, api
-        self._config, self._set_time = config, set_time
+        self._config, self._set_time, self._keep = config, set_time, keep
         self._forced = False
+
+    def pack(self, room):
+        """Return what RTC memory keeps of it in `room` bytes: access point, access token."""
+        bssid = self._link.bssid or bytes(_BSSID_SIZE)
+        return bssid + self._api.pack(room - _BSSID_SIZE)
+
+    def resume(self, data):
+        """Take back `pack()`; nothing is as good as no memory of them."""
+        bssid = data[:_BSSID_SIZE]
+        self._link.bssid = bssid if any(bssid) else b""
+        self._api.resume(data[_BSSID_SIZE:])
 
     async def run(self):
         """Do all that is due. The agent's schedule and back-off are up to date afterwards."""
         agent = self._agent
         # What a person types from now on is for the next uplink.
         self._forced, agent.forced = agent.forced, False
+        agent.uplink_begins()
+        # If this hangs, what the watchdog starts finds a back-off and not an uplink that is due.
+        self._keep()
         try:
-            # After a failure the clock itself is a suspect: certificates are judged by it.
-            await self._link.up(agent.clock_plausible(), agent.failures > 0)
+            # Clock and SNTP are believed in turn: no wrong one of them locks the board out.
+            await self._link.up(agent.clock_plausible(), agent.failures % 2 == 0)
             await self._talk()
             agent.uplink_done()
         except Revoked:
@@ -41,9 +60,9 @@ class Uplink:
 
     async def _talk(self):
         agent, orders, slot = self._agent, self._agent.orders, self._config["slot.id"]
-        now_s, slots = await self._api.subscription()
+        now_s, slots = await self._subscription()
+        agent.clock_verified(now_s)
         self._set_time(now_s)
-        agent.reported_at = now_s
         orders.verified(now_s)
         blocked = agent.rec.blocked
         orders.subscription(slots.get(slot))
@@ -64,6 +83,16 @@ class Uplink:
             await self._order(slot, now_s, verdict)
         elif self._forced:
             agent.log("not ordered: " + verdict.why)
+        await self._report(slot, now_s)
+
+    async def _subscription(self):
+        try:
+            return await self._api.subscription()
+        except Insecure:
+            # A certificate is judged by the clock: what set it is not believed any more.
+            self._agent.verified_at = 0
+            self._link.distrust_clock()
+            raise
 
     async def _ask(self, slot, now_s):
         agent, orders = self._agent, self._agent.orders
@@ -109,3 +138,20 @@ class Uplink:
             raise Fault("Replenish: detailCode not understood")
         agent.persist()
         agent.log("%s: %s" % (code, r.STATES[agent.rec.state]))
+
+    async def _report(self, slot, now_s):
+        # SlotStatus whenever there is a connection, DeviceStatus once a day (protocol, section 5).
+        agent, capacity = self._agent, self._config["slot.capacity"]
+        level, reported_at = agent.level.permille, agent.reported_at
+        try:
+            if level is not None:
+                await self._api.slot_status(slot, level * capacity // 1000, capacity, None)
+            if not 0 <= now_s - reported_at < _DAY_S:
+                await self._api.device_status(now_s)
+                agent.reported_at = now_s
+        except Rejected as e:
+            raise Fault(str(e))
+        except Refused as e:
+            # Refused once is refused all day: no reason to try again before tomorrow.
+            agent.log(str(e))
+            agent.reported_at = now_s

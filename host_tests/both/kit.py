@@ -106,6 +106,7 @@ class FakeLink:
         self.fault = None
         self.is_up = False
         self.asked = []
+        self.distrusted = 0
 
     async def up(self, clock_plausible, clock_suspect):
         """As `link.Link`."""
@@ -117,6 +118,10 @@ class FakeLink:
     def down(self):
         """As `link.Link`."""
         self.is_up = False
+
+    def distrust_clock(self):
+        """As `link.Link`; counted."""
+        self.distrusted += 1
 
 
 class FakeApi:
@@ -131,6 +136,8 @@ class FakeApi:
         self.replenish_answers = []
         self.info_answers = []
         self.subscription_answers = []
+        self.report_answers = []
+        self.reports = []
         self.calls = []
         self.sent = []
         self.asked = []
@@ -162,6 +169,17 @@ class FakeApi:
         self.calls.append("order_info")
         self.asked.append(event_id)
         return self._next(self.info_answers, ("Processing", True))
+
+    async def slot_status(self, slot, remaining, capacity, run_out_s):
+        """As `drs.Drs`."""
+        self.calls.append("slot_status")
+        self.reports.append((remaining, capacity, run_out_s))
+        self._next(self.report_answers, None)
+
+    async def device_status(self, active_s):
+        """As `drs.Drs`."""
+        self.calls.append("device_status")
+        self._next(self.report_answers, None)
 
     def close(self):
         """As `drs.Drs`."""
@@ -205,7 +223,23 @@ class Device:
             SINCE_S,
         )
         self.agent.rtc_resume(rtc)
-        self.uplink = Uplink(self.agent, self.link, self.api, self.config, self.clock.set)
+        self.uplink = Uplink(
+            self.agent, self.link, self.api, self.config, self.set_time, self._keep
+        )
+        self.rtc = rtc
+
+    def set_time(self, unix_s):
+        """As `app.App`."""
+        self.agent.clock_moved(unix_s - self.clock())
+        self.clock.set(unix_s)
+
+    def _keep(self):
+        self.rtc = self.agent.rtc_pack()
+
+    def fail(self, why="no answer", wait_s=0):
+        """Have an uplink that fails, without the uplink."""
+        self.agent.uplink_begins()
+        self.agent.uplink_failed(why, wait_s)
 
     def _log(self, line):
         self.log_lines.append(line)

@@ -4,13 +4,13 @@ from kit import DAY, HOUR, MINUTE, T0, Device, fault
 
 from lowtide import record as r
 
-YEARS = 10 * 365 * DAY
+YEARS = 5 * 365 * DAY
 
 
 def test_a_sleep_keeps_counts_and_schedules():
     device = Device()
     device.measure(100, 2)
-    device.agent.uplink_failed("x")
+    device.fail()
     agent = device.agent
     device.power_on(agent.rtc_pack())
     assert device.agent is not agent
@@ -68,10 +68,8 @@ def test_a_power_cut_in_a_depletion_still_sees_the_refill():
 
 def test_a_wake_that_the_watchdog_ended_still_sees_the_refill():
     device = Device(permille=100)
-    device.measure(100, 2)
-    before = device.agent.rtc_pack()
     device.order()
-    device.power_on(before)
+    device.power_on(device.rtc)
     device.measure(900, 6)
     assert device.state == "none"
 
@@ -124,15 +122,16 @@ def test_an_order_costs_three_writes():
 def test_the_uplink_reports_daily_and_leaves_the_radio_off_between():
     device = Device(permille=700)
     device.live(10 * DAY)
-    assert 10 <= len(device.api.calls) <= 11
-    assert set(device.api.calls) == {"subscription"}
+    for call in ("subscription", "slot_status", "device_status"):
+        assert 10 <= device.api.calls.count(call) <= 11
+    assert len(device.api.calls) == 3 * device.api.calls.count("subscription")
 
 
 def test_back_off_grows_to_two_hours_and_no_further():
     device = Device()
     waits = []
     for _ in range(30):
-        device.agent.uplink_failed("no answer")
+        device.fail()
         waits.append(device.agent.retry_at - device.clock())
     assert waits[0] <= MINUTE
     assert waits == sorted(waits)
@@ -144,16 +143,16 @@ def test_back_off_has_full_jitter_and_is_never_zero():
     device = Device()
     device.agent._random = lambda n: 0
     for _ in range(30):
-        device.agent.uplink_failed("no answer")
+        device.fail()
         assert device.agent.retry_at - device.clock() == 1
 
 
 def test_retry_after_is_heeded_up_to_the_cap():
     device = Device()
     device.agent._random = lambda n: 0
-    device.agent.uplink_failed("x", 500)
+    device.fail("x", 500)
     assert device.agent.retry_at == T0 + 500
-    device.agent.uplink_failed("x", 99999)
+    device.fail("x", 99999)
     assert device.agent.retry_at == T0 + 2 * HOUR
 
 
@@ -180,15 +179,23 @@ def test_nothing_is_due_in_the_back_off_and_all_of_it_after():
 
 
 def test_the_next_wake_is_the_next_reading_or_the_retry():
-    device = Device()
+    device = Device().talk()
     device.measure(500)
     assert device.agent.wake_in_s() == 900
     device.wait(300)
     assert device.agent.wake_in_s() == 600
     device.agent._random = lambda n: 99
     device.agent.failures = 5
-    device.agent.uplink_failed("x")
+    device.agent.reported_at = 0
+    device.fail()
     assert device.agent.wake_in_s() == 100
+
+
+def test_a_wake_is_not_put_off_while_something_is_due():
+    device = Device()
+    device.measure(500)
+    assert device.agent.uplink_due() == "report"
+    assert device.agent.wake_in_s() == 1
 
 
 def test_a_long_measure_interval_does_not_put_off_asking_about_an_order():
@@ -200,7 +207,8 @@ def test_a_clock_that_jumps_by_years_never_leaves_the_agent_waiting():
     for jump_s in (YEARS, -YEARS, 900, -900, -1):
         device = Device(permille=700)
         device.live(HOUR, 900)
-        device.agent.uplink_failed("x")
+        device.agent.reported_at = 0
+        device.fail()
         device.agent.measured_at = device.clock()
         device.wait(jump_s)
         assert 1 <= device.agent.wake_in_s() <= 900, jump_s
@@ -277,27 +285,30 @@ def test_a_forced_order_is_tried_once():
 
 def test_a_new_setting_ends_the_back_off():
     device = Device()
-    device.agent.uplink_failed("x")
+    device.fail()
     device.agent.config_changed("wifi.ssid")
     assert device.agent.failures == 0
     assert device.agent.uplink_due() == "report"
 
 
 def test_setting_the_clock_leaves_every_wait_as_long_as_it_was():
-    for by_s in (26 * 365 * DAY, -YEARS, 5, -5):
-        device = Device()
+    for by_s in (26 * 365 * DAY, -YEARS // 2, 5, -5):
+        device = Device().talk()
         device.measure(500)
         device.wait(100)
         device.agent._random = lambda n: min(n, 299)
         device.agent.failures = 5
-        device.agent.uplink_failed("x")
+        device.agent.reported_at = 0
+        device.fail()
         assert device.agent.wake_in_s() == 300
+        device.agent.verified_at = 0
         device.agent.clock_moved(by_s)
         device.wait(by_s)
         assert device.agent.wake_in_s() == 300, by_s
         device.agent.retry_at = 0
         device.agent.clock_moved(by_s)
         device.wait(by_s)
+        device.agent.reported_at = device.clock()
         assert device.agent.wake_in_s() == 800, by_s
         assert device.agent.retry_at == 0
 

@@ -27,6 +27,9 @@ DESIGN_NAMES = (
     + ("device.serial", "slot.id", "slot.capacity", "slot.unit", "power.mode")
 )
 MODES = ("mains", "battery")
+NET = "192.168.1.9 255.255.255.0 192.168.1.1 9.9.9.9"
+# What each of the points takes that want more than a length.
+TAKEN = {"power.mode": MODES, "wifi.static": ("", NET)}
 
 
 def again(settings):
@@ -38,6 +41,9 @@ def bad_values(name):
     """Return values that this point must refuse, and the limit that its message must name."""
     if name == "power.mode":
         return ("", "x", "MAINS", "mains ", 1, None), "mains or battery"
+    if name == "wifi.static":
+        bad = ["x", "192.168.1.9", NET + " 1.1.1.1", NET.replace("9", "900"), NET + " ", 5, None]
+        return bad + [NET.replace(" ", "  "), NET.replace(".", ",")], "four addresses"
     point = POINTS[name]
     if point[0] == INT:
         low, high = point[2], point[3]
@@ -62,9 +68,8 @@ def test_the_defaults_are_those_of_the_design():
 def test_every_default_and_every_limit_is_taken():
     settings = config()
     for name, point in POINTS.items():
-        values = MODES if name == "power.mode" else point[2:4]
-        for value in values:
-            if point[0] != INT and name != "power.mode":
+        for value in TAKEN.get(name, point[2:4]):
+            if point[0] != INT and name not in TAKEN:
                 value = "x" * value
             settings.set(name, value)
             assert settings[name] == value or (value == "" and settings[name] == point[1])

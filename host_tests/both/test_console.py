@@ -322,7 +322,7 @@ def test_why_names_no_time_in_the_past():
 
 def test_a_failed_uplink_shows_in_status_until_one_succeeds():
     terminal = Terminal()
-    terminal.device.agent.uplink_failed("no Wi-Fi")
+    terminal.device.fail("no Wi-Fi")
     assert terminal.ask("status")["uplink"] == "no Wi-Fi"
     terminal.device.talk()
     assert terminal.ask("status")["uplink"] is None

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from host_tests.prove import wake
 from lowtide import record as r
 from lowtide.agent import Agent
 from lowtide.orders import Orders
@@ -69,14 +70,6 @@ def _refusal_reopens(self, now_s):
     return self.rec.state == r.ATTEMPT and now_s - self.rec.attempt_at < 43200
 
 
-def _stale_rtc(self, data):
-    _resume(self, data)
-    if data[2:4] == b"\xff\xff":
-        self.level.lowest_permille = None
-
-
-_resume = Agent.rtc_resume
-
 # name: (class, method, replacement, what the proof must say)
 BUILDS = {
     "intent after send": (Uplink, "_order", _intent_after_send, "rule 1"),
@@ -103,7 +96,7 @@ FOUND = {
         ),
     ),
     "old RTC memory ends a depletion": (
-        (Agent, "rtc_resume", _stale_rtc, "rule 8"),
+        (wake.Wake, "_keep", lambda self: None, "rule 8"),
         (
             ("the bin runs low", "an hour", (1, ("persist", 1), "flash fails")),
             ("the bin is refilled", "an hour", None),

@@ -9,6 +9,7 @@ import struct
 from host_tests.prove import life
 from host_tests.prove.ledger import HORIZON
 from host_tests.prove.service import DAY, DELIVERED, HOUR, PLACED, RESOLUTION, SHIPPED, name_of
+from lowtide import agent
 from lowtide import record as r
 
 _THREE_DAYS = (4 * HOUR,) * 18
@@ -200,13 +201,17 @@ def _order_key(order, world):
 def _rtc_key(data, local_s):
     if not data:
         return ()
-    low, refill, lowest, failures, _, *times = struct.unpack("<BBHBIIII", data[:21])
-    retry, asked, reported = times
+    low, refill, lowest, failures, *_, retry, asked, reported, verified = struct.unpack(
+        agent._RTC, data[:-4]
+    )
+    # Odd and even failures ask the time elsewhere; no day here comes near the cap of its uplinks.
+    failures = min(failures, 6 + failures % 2)
     past = [
         local_s - t if 0 <= local_s - t < DAY else DAY if t <= local_s else -1
         for t in (asked, reported)
     ]
-    return (min(low, 2), refill, lowest, min(failures, 7), max(0, retry - local_s), *past)
+    row = (min(low, 2), refill, lowest, failures, verified > local_s)
+    return (*row, max(0, retry - local_s), *past)
 
 
 def key(world):

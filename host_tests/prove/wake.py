@@ -3,7 +3,6 @@
 No threads, no sleeping: the fakes never wait, so a coroutine runs to its end in one go.
 """
 
-import ast
 import asyncio
 import sys
 import types
@@ -44,16 +43,13 @@ SETTINGS["measure.interval_s"] = 1
 
 
 def shipping_app():
-    """Return main.py's `App`, the hardware under it replaced by nothing."""
-    tree = ast.parse((FIRMWARE / "main.py").read_text())
-    assert isinstance(tree.body[-1], ast.Try)
-    del tree.body[-1]  # the start itself
+    """Return app.py's `App`, the hardware under it replaced by nothing."""
     fakes = {"board": types.ModuleType("board"), "hal": types.ModuleType("hal")}
     module = types.ModuleType("shipping_main")
     kept = {name: sys.modules.get(name) for name in fakes}
     sys.modules.update(fakes)
     try:
-        exec(compile(tree, "main.py", "exec"), module.__dict__)
+        exec(compile((FIRMWARE / "app.py").read_text(), "app.py", "exec"), module.__dict__)
     finally:
         for name, value in kept.items():
             if value is None:
@@ -67,7 +63,7 @@ APP, HAL = shipping_app()
 
 
 class App(APP):
-    """`main.App`, built on an agent that is there already."""
+    """`app.App`, built on an agent that is there already."""
 
     def __init__(self, agent):
         self.agent = agent
@@ -99,9 +95,9 @@ class Wake:
         try:
             due = app.step()
             if due:
-                self._uplink(Uplink(agent, self, self, SETTINGS, app.set_time))
+                self._uplink(Uplink(agent, self, self, SETTINGS, app.set_time, self._keep))
         except OSError:
-            # main.py: the traceback, then sleep; RTC memory keeps what it had, on mains nothing.
+            # app.py: the traceback, then sleep; RTC memory keeps what it had, on mains nothing.
             if world.mains:
                 world.agent = None
                 world.ledger.rows_lost()
@@ -195,7 +191,11 @@ class Wake:
     def down(self):
         """As `link.Link`."""
 
-    close = down
+    close = distrust_clock = down
+
+    def _keep(self):
+        if not self.world.mains:
+            self.world.rtc = self._agent.rtc_pack()
 
     async def subscription(self):
         """As `drs.Drs`."""
@@ -214,6 +214,12 @@ class Wake:
             await _forever()
         if fault == "5xx":
             raise Fault("answered 500")
+
+    async def slot_status(self, slot, remaining, capacity, run_out_s):
+        """As `drs.Drs`: it decides nothing."""
+
+    async def device_status(self, active_s):
+        """As `drs.Drs`."""
 
     async def order_info(self, event_id, slot):
         """As `drs.Drs`."""

@@ -65,7 +65,7 @@ class World:
 
 
 class Device:
-    """One start of the device: what main.App builds, on fakes for gauge, radio and wire."""
+    """One start of the device: what app.App builds, on fakes for gauge, radio and wire."""
 
     def __init__(self, world):
         self.world = world
@@ -77,14 +77,14 @@ class Device:
             SINCE_S,
         )  # fmt: skip
         self.agent.rtc_resume(world.rtc)
-        self.uplink = Uplink(self.agent, self, self, self.config, self.set_time)
+        self.uplink = Uplink(self.agent, self, self, self.config, self.set_time, self.keep)
 
     def time_s(self):
         """The local clock."""
         return self.world.clock
 
     def set_time(self, unix_s):
-        """As main.App."""
+        """As app.App."""
         self.agent.clock_moved(unix_s - self.world.clock)
         self.world.clock = unix_s
 
@@ -100,7 +100,7 @@ class Device:
         return self.world.level
 
     def wake(self):
-        """One battery wake: main.App.step, the uplink where it is due, RTC memory kept."""
+        """One battery wake: app.App.step, the uplink where it is due, RTC memory kept."""
         agent = self.agent
         agent.measure()
         if agent.uplink_due():
@@ -109,7 +109,11 @@ class Device:
                 step.send(None)
             except StopIteration:
                 step = None
-        self.world.rtc = agent.rtc_pack()
+        self.keep()
+
+    def keep(self):
+        """As app.App."""
+        self.world.rtc = self.agent.rtc_pack()
 
     # -- radio and wire ------------------------------------------------------------------------
 
@@ -121,7 +125,7 @@ class Device:
     def down(self):
         """As `link.Link`."""
 
-    close = down
+    close = distrust_clock = down
 
     async def subscription(self):
         """As `drs.Drs`; a rotated token is stored first, as there."""
@@ -131,6 +135,12 @@ class Device:
                 self.config.set("lwa.refresh_token", world.token)
             world.token = ""
         return world.now, {SLOT: world.subscribed}
+
+    async def slot_status(self, slot, remaining, capacity, run_out_s):
+        """As `drs.Drs`: it decides nothing."""
+
+    async def device_status(self, active_s):
+        """As `drs.Drs`."""
 
     async def order_info(self, event_id, slot):
         """As `drs.Drs`."""

@@ -1,0 +1,224 @@
+"""Composition root: the one place that knows both the hardware and the logic."""
+
+import sys
+
+import board
+import hal
+from lowtide import SINCE_S
+from lowtide.agent import Agent
+from lowtide.config import Config
+from lowtide.gauges.analogue import Analogue
+from lowtide.log import Log
+from lowtide.store import Store
+
+DAY_S = 86400
+UPLINK_BUDGET_S = 45
+WATCHDOG_S = 75
+FAULT_SLEEP_S = 600
+# So many starts in a row without a clean end lead to safe mode; so long a run counts as one.
+BAD_STARTS = 3
+GOOD_RUN_S = 600
+# Real seconds since the last input for which the console stays open on a board that sleeps.
+CONSOLE_UNCONFIGURED_S = 600
+CONSOLE_SAFE_S = 60
+CONSOLE_BATTERY_S = 10
+# What the uplink may keep in RTC memory beside the agent's schedule, in bytes.
+RTC_ROOM = 1700
+
+
+class App:
+    """Everything built once, wired once."""
+
+    def __init__(self, feed):
+        self._feed, self._awake_since = feed, hal.ticks_ms()
+        self.log = Log(hal.time_s, sys.stdout.write)
+        store = Store("/config.rec", 1)
+        self.config = Config(store, *store.load())
+        self.gauge = Analogue(hal.adc_read_uv(board.GAUGE_PIN), board.EMPTY_UV, board.FULL_UV)
+        store = Store("/order.rec", 1)
+        self.agent = Agent(
+            self.config, store, store.load(), self.gauge, hal.time_s, self.log, hal.random, SINCE_S
+        )
+        why, kept = hal.kept()
+        self.agent.trouble = why or None
+        # The uplink's own share of RTC memory: access point, then access token.
+        self._kept = self.agent.rtc_resume(kept)
+        self._uplink = None
+
+    def resume(self, started_by):
+        """Go on after this kind of start (see `hal.started_by`)."""
+        agent = self.agent
+        if started_by == "sleep":
+            shift_s = agent.woke()
+            if shift_s:
+                hal.set_time(hal.time_s() + shift_s)
+        elif started_by == "watchdog":
+            agent.trouble = agent.trouble or "the watchdog ended the last wake"
+            self.log(agent.trouble)
+        else:
+            # Who switches it on or resets it wants to see it try now.
+            agent.config_changed("")
+
+    def live(self, started_by):
+        """Run one wake, or the mains loop, to its end."""
+        battery = self.config["power.mode"] == "battery"
+        if battery and started_by and not (self.config.missing() or self.agent.safe):
+            due = self.step()
+            if due:
+                import asyncio
+
+                asyncio.run(self.uplink(due))
+            return
+        import asyncio
+
+        if asyncio.run(self.attended()) == "reboot":
+            self.keep()
+            hal.clean_end()
+            hal.reset()
+
+    def step(self):
+        """One measure step. Return why the uplink is due, or None."""
+        agent = self.agent
+        if agent.measure_due():
+            agent.measure()
+        due = agent.uplink_due()
+        if due and agent.measured_at != hal.time_s():
+            # Nothing is bought on an old reading, and any uplink may come to buy.
+            agent.measure()
+            due = agent.uplink_due()
+        return due
+
+    async def uplink(self, due):
+        """Run one uplink inside its budget; a measure wake never loads what this imports."""
+        import asyncio
+
+        self.log("uplink: %s due" % due)
+        if self._uplink is None:
+            self._uplink = self._build_uplink()
+        uplink = self._uplink
+        budget_s = UPLINK_BUDGET_S - hal.seconds_since(self._awake_since)
+        try:
+            await asyncio.wait_for(uplink.run(), budget_s)
+        except asyncio.TimeoutError:
+            self.agent.uplink_failed("uplink took more than %d s" % UPLINK_BUDGET_S)
+        if self._uplink is uplink:
+            # Else a setting has changed meanwhile: the token may be another account's.
+            self._kept = uplink.pack(RTC_ROOM)
+
+    def _build_uplink(self):
+        from lowtide import https
+        from lowtide.drs import Drs
+        from lowtide.link import Link
+        from lowtide.uplink import Uplink
+
+        context = None
+
+        async def connect(host, port):
+            nonlocal context
+            if context is None:
+                context = https.load_roots("/certs")
+            connection = https.Connection(context, host, port, 15)
+            await connection.open()
+            return connection
+
+        agent, config = self.agent, self.config
+        link = Link(config, hal.radio, hal.time_s, self.set_time, agent.earliest_s)
+        api = Drs(config, connect, hal.time_s)
+        uplink = Uplink(agent, link, api, config, self.set_time, lambda: self.keep(True))
+        uplink.resume(self._kept)
+        return uplink
+
+    def keep(self, radio=False):
+        """Bring what a sleep must not lose to RTC memory; `radio`: it goes on next."""
+        hal.keep(self.agent.rtc_pack(self._kept), self.agent.trouble or "", radio)
+
+    def set_time(self, unix_s):
+        """Set the clock; what is scheduled by it moves along."""
+        self.agent.clock_moved(unix_s - hal.time_s())
+        hal.set_time(unix_s)
+
+    def config_changed(self, name):
+        """Let a new setting undo what an old one blocked; hosts and tokens are taken up anew."""
+        self._uplink, self._kept = None, b""
+        self.agent.config_changed(name)
+
+    def console_window_s(self):
+        """Return for how long after the last input the console stays open; None for ever."""
+        if self.agent.safe:
+            return CONSOLE_SAFE_S
+        if self.config.missing():
+            return CONSOLE_UNCONFIGURED_S
+        return CONSOLE_BATTERY_S if self.config["power.mode"] == "battery" else None
+
+    async def attended(self):
+        """Loop with the console open: mains power, a new device, safe mode, after power-on."""
+        import asyncio
+
+        from lowtide.console import Console
+
+        console = Console(
+            self.agent,
+            self.config,
+            self.log,
+            self.gauge,
+            hal.time_s,
+            self.set_time,
+            sys.stdout.write,
+        )
+        console.on_config = self.config_changed
+        task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
+        began = heard = hal.ticks_ms()
+        good = self.agent.safe
+        while console.leave is None and not task.done():
+            self._feed()
+            self._awake_since = hal.ticks_ms()
+            due = None if self.agent.safe else self.step()
+            if due:
+                await self.uplink(due)
+            if not good and hal.seconds_since(began) >= GOOD_RUN_S:
+                good = True
+                hal.clean_end()
+            if console.heard:
+                console.heard = False
+                heard = hal.ticks_ms()
+            window_s = self.console_window_s()
+            if window_s is not None and hal.seconds_since(heard) >= window_s:
+                break
+            await asyncio.sleep(0.1)
+        if task.done():
+            # It only ends by an exception: let that be seen.
+            await task
+        task.cancel()
+        return console.leave
+
+    def sleep(self):
+        """Sleep until the next step is due; for ever where only a person can help."""
+        if self.agent.safe:
+            # The wake after this sleep is tried as if nothing had been.
+            hal.deepsleep_s(DAY_S)
+        self.keep()
+        hal.clean_end()
+        hal.deepsleep_s(0 if self.config.missing() else self.agent.wake_in_s())
+
+
+def run():
+    """Run one start of the board. Every way out is a sleep, a reset, or a person's Ctrl-C."""
+    try:
+        _run(hal.boot(), hal.started_by())
+    except KeyboardInterrupt:
+        # The prompt is a person's for a day: the watchdog cannot be stopped.
+        hal.watchdog(DAY_S)
+        hal.clean_end()
+        raise
+
+
+def _run(bad, started_by):
+    try:
+        app = App(hal.watchdog(WATCHDOG_S))
+        app.agent.safe = bad >= BAD_STARTS and started_by != "sleep"
+        app.resume(started_by)
+        app.live(started_by)
+        app.sleep()
+    except Exception as e:  # noqa: BLE001 - a board at the prompt never sleeps again
+        hal.keep(hal.kept()[1], "%s: %s" % (type(e).__name__, e))
+        hal.rescue(e, FAULT_SLEEP_S if bad < BAD_STARTS else DAY_S)
