@@ -112,6 +112,22 @@ def test_a_jump_is_seen_by_a_board_that_is_awake(start):  # noqa: F811
     simulator.stop()
 
 
+@pytest.mark.parametrize("ppm", [50_000, -20_000])
+def test_the_sleep_clock_drifts(start, ppm):  # noqa: F811
+    simulator = FakeSimulator(now_s=1_900_000_000, speed=1)
+    simulator.change(paused=True)
+    board = start("--clock-from", simulator.url, f"--sleep-drift={ppm}", main=SLEEPER)
+    sleep = board.wait_for("sleep")
+    assert sleep["until"] - sleep["time"] == pytest.approx(3600 * (1 + ppm / 1e6), abs=0.01)
+    simulator.change(advance_s=sleep["until"] - sleep["time"] + 0.01)
+    board.wait_for("sleep", 2)
+    simulator.change(advance_s=2 * 3600 * (1 + ppm / 1e6))  # woke late: what passed is counted
+    board.wait_for("sleep", 3)
+    board.power_off()
+    assert [line.rsplit(" ", 1)[1] for line in diary(board)] == ["0", "1", "3"]
+    simulator.stop()
+
+
 def test_ticks_and_asyncio_stay_real_at_high_speed(start):  # noqa: F811
     board = start("--speed", "86400")
     calendar_s, ticks_ms, timeout_ms = map(

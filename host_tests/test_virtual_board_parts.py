@@ -29,13 +29,64 @@ def test_the_image_is_a_boards_and_survives_the_power(start):  # noqa: F811
     assert answer == "(1, 129, 2097152, 2097152, 'vfs', False) 512 4096\nkept"
 
 
-def test_a_volume_that_does_not_mount_leaves_the_prompt(start, tmp_path):  # noqa: F811
+def test_a_volume_that_does_not_mount_is_bemoaned_until_control_c(start, tmp_path):  # noqa: F811
     (tmp_path / "flash.img").write_bytes(b"\0" * 2 * 1024 * 1024)
     board = start()
     with console(board) as port:
+        for _ in range(2):
+            assert port.read_until(b"appears to be corrupted").endswith(b"corrupted")
+        port.write(b"\x03")
+        after = port.read_until(b">>> ")
+        assert b"KeyboardInterrupt: \r\n" in after
+        assert after.endswith(b">>> ")
+
+
+def test_erased_flash_is_formatted_at_boot(start):  # noqa: F811
+    board = start(main="x = 1")
+    board.execute("from flashbdev import bdev\nfor n in (0, 1): bdev.ioctl(6, n)")
+    board.mpremote("reset")
+    board.execute("open('new', 'w').close()")
+    board.power_off()
+    assert read_image(board.flash) == {"new": b""}
+
+
+# A remount such as the firmware's own, which says what came of it.
+REMOUNT = """\
+import esp32, vfs
+from flashbdev import bdev
+part, reads = esp32.Partition("vfs"), bdev.reads
+vfs.umount("/")
+try:
+    vfs.mount(vfs.VfsLfs2(part, readsize=128), "/")
+    outcome = "mounted"
+except OSError as exc:
+    outcome = exc.errno
+    vfs.mount(vfs.VfsLfs2(part), "/")
+"""
+
+
+def test_reads_of_flash_can_fail_once_or_from_then_on(start):  # noqa: F811
+    def remount(span):
+        board = start(f"--fail-reads={span}", boot=REMOUNT)
+        answer = board.execute(
+            "import os\n"
+            "print(outcome, reads)\n"
+            "try: print(os.listdir())\n"
+            "except OSError as exc: print(exc.errno)"
+        )
+        board.power_off()
+        return answer.split()
+
+    outcome, reads, *_ = remount(1_000_000)
+    assert outcome == "mounted"
+    assert remount(int(reads) + 1) == ["5", reads, "['boot.py']"]
+    assert remount(f"{int(reads) + 1}-") == ["5", reads, "[]"]  # nothing is mounted
+    # Where the stock image cannot even look whether the flash was erased, the prompt is left.
+    board = start("--fail-reads=1-", boot=REMOUNT)
+    with console(board) as port:
         port.write(b"\x04")
         port.read_until(b"MPY: soft reboot\r\n")
-        assert b"appears to be corrupted" in port.read_until(b">>> ")
+        assert b"OSError: [Errno 5] EIO\r\n" in port.read_until(b">>> ")
 
 
 def test_a_power_cut_halves_the_operation_and_stops_the_board(tmp_path):
@@ -140,6 +191,8 @@ def test_identity_is_stable(start):  # noqa: F811
         {"--speed": "fast"},
         {"--time": "yesterday"},
         {"--cut-after": "0"},
+        {"--fail-reads": "0-3"},
+        {"--sleep-drift": "-1000000"},
         {"--flash": "wrong-size"},
         {"--link": "a-file"},
         {"--clock-from": "http://127.0.0.1:9"},

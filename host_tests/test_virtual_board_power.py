@@ -88,6 +88,73 @@ def test_a_fed_watchdog_does_not_bite(start):  # noqa: F811
     assert not board.events("wdt")
 
 
+@pytest.mark.parametrize(("timeouts_ms", "bites"), [((100, 60_000), 0), ((60_000, 100), 1)])
+def test_a_second_watchdog_is_the_first_with_another_time(start, timeouts_ms, bites):  # noqa: F811
+    board = start(
+        main="import machine, time\n"
+        "if machine.reset_cause() == 1:\n"
+        f"    for ms in {timeouts_ms}: machine.WDT(timeout=ms)\n"
+        "    time.sleep_ms(400)\n"
+        "machine.deepsleep()\n"
+    )
+    board.wait_for("sleep")
+    assert len(board.events("wdt")) == bites
+
+
+def test_the_watchdog_runs_on_at_the_prompt_and_over_a_soft_reset(start):  # noqa: F811
+    board = start(
+        main="import machine\n"
+        "if machine.reset_cause() == 1:\n"
+        "    machine.WDT(timeout=2000)\n"
+        "    print('guarded')\n"
+        "    while True: pass\n"
+    )
+    with console(board) as port:
+        port.read_until(b"guarded\r\n")
+        port.write(b"\x03")
+        port.read_until(b">>> ")
+        port.write(b"\x04")
+        board.wait_for("wdt")
+    board.wait_for("boot", 3)
+    assert [event["cause"] for event in board.events("boot")] == [1, 5, 3]
+
+
+def test_the_watchdog_ends_what_hangs_in_c(start):  # noqa: F811
+    board = start(
+        main="import machine, socket\n"
+        "if machine.reset_cause() == 3: machine.deepsleep()\n"
+        "machine.WDT(timeout=200)\n"
+        "s = socket.socket()\n"
+        "s.bind(socket.getaddrinfo('127.0.0.1', 0)[0][-1])\n"
+        "s.listen(1)\n"
+        "s.accept()\n"
+    )
+    board.wait_for("sleep")
+    assert len(board.events("wdt")) == 1
+
+
+def test_a_panic_is_a_reset_that_keeps_rtc_memory(start):  # noqa: F811
+    board = start(
+        main="import machine\n"
+        "rtc = machine.RTC()\n"
+        "if machine.reset_cause() == 2:\n"
+        "    with open('memory', 'wb') as file: file.write(rtc.memory())\n"
+        "    machine.deepsleep()\n"
+        "rtc.memory(b'kept')\n"
+        "machine.WDT(timeout=600)\n"  # which the reset stops
+        "print('ready')\n"
+        "while True: pass\n"
+    )
+    with console(board) as port:
+        port.read_until(b"ready\r\n")
+    board.panic()
+    board.wait_for("sleep")
+    assert board.events("crash")[0]["status"] == -signal.SIGSEGV
+    assert [event["cause"] for event in board.events("boot")] == [1, 2]
+    board.power_off()
+    assert read_image(board.flash)["memory"] == b"kept"
+
+
 def test_rtc_memory_has_its_limit(start):  # noqa: F811
     board = start()
     assert (

@@ -4,6 +4,7 @@ import argparse
 import datetime
 import fcntl
 import json
+import math
 import os
 import re
 import sys
@@ -11,12 +12,14 @@ import time
 from pathlib import Path
 
 from tools.virtual_board import flash, shims
-from tools.virtual_board.board import PWRON_RESET, Board
+from tools.virtual_board.board import PWRON_RESET, Board, Faults
 from tools.virtual_board.bridge import Bridge, Waker
 from tools.virtual_board.clock import BoardClock
 from tools.virtual_board.events import Events
 from tools.virtual_board.interpreter import Parts
 from tools.virtual_board.peripherals import Peripherals
+from tools.virtual_board.radio import Air, Radio
+from tools.virtual_board.relay import Relay
 from tools.virtual_board.serial_port import SerialPort
 from tools.virtual_board.world import ClockFollower, World
 
@@ -60,6 +63,24 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _span(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)(-(\d*))?", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a span such as 3, 3-5 or 3-")
+    first = int(found[1])
+    return first, first if found[2] is None else int(found[3] or 1 << 30)
+
+
+def _ppm(text: str) -> float:
+    try:
+        ppm = float(text)
+    except ValueError:
+        ppm = math.nan
+    if not -500_000 <= ppm <= 500_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a drift in parts per million")
+    return ppm
+
+
 def _arguments() -> argparse.Namespace:
     parser = _Parser(prog="virtual_board", description="A virtual ESP32 behind a serial port.")
     parser.add_argument("--flash", type=Path, required=True, help="2 MiB littlefs image")
@@ -70,7 +91,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clock-from", metavar="CONTROL_URL", help="follow a simulator's clock")
     parser.add_argument("--speed", type=_speed, help="of the calendar (default 1)")
     parser.add_argument("--time", type=_unix_time, help="start of the calendar (default now)")
+    parser.add_argument("--sleep-drift", type=_ppm, default=0, metavar="PPM")
+    parser.add_argument("--air", type=Path, help="JSON file that spoils the Wi-Fi")
     parser.add_argument("--cut-after", type=_count, default=0, metavar="N")
+    parser.add_argument("--fail-reads", type=_span, default=(0, 0), metavar="FIRST-LAST")
     parser.add_argument("--events", type=Path, help="file for JSON lines")
     arguments = parser.parse_args()
     if arguments.clock_from and (arguments.speed is not None or arguments.time is not None):
@@ -108,16 +132,21 @@ def main() -> int:
         flash.prepare(arguments.flash)
         flash_fd = _high_fd(flash.open_alone(arguments.flash))
         events = Events(arguments.events, world)
+        air = Air(arguments.air)
+        air.look()
         port = SerialPort(arguments.link)
     except (OSError, ValueError) as exc:
         print(f"virtual_board: {exc}", file=sys.stderr)
         return 2
-    clock = BoardClock(world)
+    clock = BoardClock(world, arguments.sleep_drift)
     rom_fd = os.memfd_create("shims")
     os.write(rom_fd, shims.image())
     parts = Parts(flash_fd, _high_fd(rom_fd), _high_fd(clock.faketime_fd), arguments.heap)
-    peripherals = Peripherals(clock, arguments.level, arguments.flash)
-    board = Board(parts, world, peripherals, events, port.send, arguments.cut_after)
+    radio = Radio(air, events)
+    relay = Relay(radio) if arguments.air else None
+    peripherals = Peripherals(clock, arguments.level, arguments.flash, radio, relay)
+    faults = Faults(arguments.cut_after, arguments.fail_reads)
+    board = Board(parts, world, peripherals, events, port.send, faults)
     try:
         board.boot(PWRON_RESET)
         _write_ready(arguments, port)

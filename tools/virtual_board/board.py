@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tools.virtual_board.events import Events
 from tools.virtual_board.interpreter import Interpreter, Parts
@@ -12,12 +13,21 @@ from tools.virtual_board.loader import EXIT_FRIENDLY
 from tools.virtual_board.peripherals import Peripherals
 from tools.virtual_board.world import World
 
+# What the port tells of `machine.reset()` and of a panic is HARD_RESET, of Ctrl-D SOFT_RESET.
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 TIMER_WAKE = 4
 
 _HELD_MAX = 4096  # input kept while the interpreter starts
 _CRASH_PAUSE_S = 0.2
 _BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is to go wrong with the flash."""
+
+    cut_after: int = 0  # operations since power-on; 0: never
+    failing_reads: tuple[int, int] = (0, 0)  # first and last of every boot; from 1
 
 
 class Board:
@@ -28,7 +38,7 @@ class Board:
         peripherals: Peripherals,
         events: Events,
         send: Callable[[bytes], None],
-        cut_after: int = 0,
+        faults: Faults,
     ):
         self.chip: Interpreter | None = None
         self.is_cut = False
@@ -37,7 +47,7 @@ class Board:
         self._peripherals = peripherals
         self._events = events
         self._send = send
-        self._cut_after = cut_after
+        self._faults = faults
         self._operations = 0  # flash programs and erases since power-on
         self._wake_at = math.inf  # on the world's calendar
         self._watchdog_s = 0.0
@@ -60,7 +70,10 @@ class Board:
     def boot(self, cause: int, wake_reason=0, is_raw=False, runs_main=True) -> None:
         if cause not in (SOFT_RESET, PWRON_RESET):
             self._bites_at = math.inf
-        self._cause, self._wake_reason = cause, wake_reason
+        if cause != SOFT_RESET:
+            self._peripherals.radio.reset()
+            self._wake_reason = wake_reason
+        self._cause = cause
         self._runs_main = runs_main and not is_raw
         self._held: bytearray | None = bytearray()
         self._is_transparent = False
@@ -109,6 +122,7 @@ class Board:
     def on_timer(self) -> None:
         if self.chip is None:
             if self._world.now() >= self._wake_at:
+                self._peripherals.clock.wake_up()
                 self.boot(DEEPSLEEP_RESET, TIMER_WAKE)
         elif time.monotonic() >= self._bites_at:
             self.power_off()
@@ -145,8 +159,10 @@ class Board:
             self.boot(HARD_RESET)
 
     def _hello(self, _) -> bytes:
-        cut_after = self._cut_after - self._operations if self._cut_after else 0
-        return b"%d %d" % (self._runs_main, cut_after)
+        cut_after = self._faults.cut_after
+        left = cut_after - self._operations if cut_after else 0
+        has_air = self._peripherals.relay is not None
+        return b"%d %d %d %d %d" % (self._runs_main, has_air, left, *self._faults.failing_reads)
 
     def _is_up(self, _) -> bytes:
         held, self._held = self._held, None
@@ -175,12 +191,13 @@ class Board:
 
     def _cut(self, _) -> None:
         self.power_off()
-        self._events.emit("cut", op=self._cut_after)
+        self._events.emit("cut", op=self._faults.cut_after)
         self.is_cut = True
 
     def _sleep(self, time_ms: bytes) -> None:
         duration_s = int(time_ms) / 1000
-        self._wake_at = self._world.now() + duration_s if duration_s > 0 else math.inf
+        wake_at = self._peripherals.clock.fall_asleep(duration_s)
+        self._wake_at = wake_at if duration_s > 0 else math.inf
         awake_s = time.monotonic() - self._booted_at
         self.power_off()
         self._events.emit(
@@ -189,6 +206,7 @@ class Board:
             programs=self._programs,
             erases=self._erases,
             awake_ms=round(awake_s * 1000),
+            radio=self._peripherals.radio.is_active,
         )
 
     def _soft_reset(self, _=b"", is_raw=False) -> None:

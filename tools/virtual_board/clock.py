@@ -12,8 +12,10 @@ _REFRESH_MIN_S = 0.01
 
 
 class BoardClock:
-    def __init__(self, world: World):
+    def __init__(self, world: World, sleep_drift_ppm: float = 0):
         self._world = world
+        self._sleep_rate = 1 + sleep_drift_ppm / 1e6  # seconds of the world to one of ours
+        self._slept_at = 0.0
         self._offset_s = Y2000_UNIX_S - world.now()
         # mbedTLS asks the C library for the date; libfaketime shifts it by what is in this file.
         self.faketime_fd = os.memfd_create("faketime")
@@ -25,6 +27,17 @@ class BoardClock:
 
     def set_ns(self, ns: int) -> None:
         self._offset_s = ns / 1e9 + Y2000_UNIX_S - self._world.now()
+        self.refresh()
+
+    def fall_asleep(self, duration_s: float) -> float:
+        """Returns the world's time at which `duration_s` of this clock have passed."""
+        self._slept_at = self._world.now()
+        return self._slept_at + duration_s * self._sleep_rate
+
+    def wake_up(self) -> None:
+        """Takes over what the sleep clock has counted."""
+        slept_s = self._world.now() - self._slept_at
+        self._offset_s += slept_s / self._sleep_rate - slept_s
         self.refresh()
 
     def refresh(self) -> None:

@@ -63,6 +63,7 @@ class VirtualBoard:
         self.link = folder / "tty"
         self.flash = folder / "flash.img"
         self.level = folder / "level"
+        self.air = folder / "air.json"
         self._events = folder / "events.jsonl"
         self._seen = self._events.stat().st_size if self._events.exists() else 0
         ready = folder / "board.json"
@@ -107,6 +108,16 @@ class VirtualBoard:
         return [
             int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         ]
+
+    def spoil_air(self, **what) -> None:
+        """Changes the air of a board that was given `--air`; without arguments it is perfect."""
+        making = self.air.with_suffix(".new")
+        making.write_text(json.dumps(what))
+        making.replace(self.air)
+
+    def panic(self) -> None:
+        """Crashes the chip: it restarts by itself, RTC memory kept."""
+        os.kill(self.interpreters()[0], signal.SIGSEGV)
 
     def power_off(self, number: int = signal.SIGKILL) -> int:
         """Cuts the power; returns the exit status."""

@@ -15,19 +15,24 @@ by firmware programming).
 """
 
 
-def _install_shims(cut_after):
+def _install_shims():
+    """Returns whether main.py is to run. What else the tool says is not kept: heap is scarce."""
     import vb_flashbdev
 
-    if cut_after:
-        from vb_cut import CutFlash
+    runs_main, has_air, *faults = map(int, ask("h").split())
+    if any(faults):
+        from vb_fault import FaultyFlash
 
-        vb_flashbdev.bdev = CutFlash(cut_after)
+        vb_flashbdev.bdev = FaultyFlash(*faults)
     sys.modules["flashbdev"] = vb_flashbdev
+    if has_air:
+        sys.modules["socket"] = __import__("vb_socket")
     for name in ("time", "micropython", "machine", "network", "esp32"):
         sys.modules[name] = __import__("vb_" + name)
     for name in list(sys.modules):
         if name.startswith("vb_"):
             del sys.modules[name]
+    return runs_main
 
 
 def _mount():
@@ -37,9 +42,26 @@ def _mount():
     vfs.umount("/")
     try:
         vfs.mount(vfs.VfsLfs2(bdev), "/")
-        os.chdir("/")
     except OSError:
+        _set_up(bdev)
+    os.chdir("/")
+
+
+def _set_up(bdev):
+    """What the stock image does with flash that does not mount: formats it if it was erased."""
+    block = bytearray(bdev.ioctl(5, 0))
+    bdev.readblocks(0, block)
+    if block == b"\xff" * len(block):
+        print("Performing initial setup")
+        vfs.VfsLfs2.mkfs(bdev)
+        vfs.mount(vfs.VfsLfs2(bdev), "/")
+        return
+    import time
+
+    ask("U")  # Ctrl-C ends it
+    while True:
         print(_CORRUPT)
+        time.sleep(3)
 
 
 def _print_exception(exc):
@@ -70,14 +92,14 @@ def _run(name, scope):
 
 def start(scope):
     """Runs once after every reset; `scope` is the namespace of the prompt."""
-    runs_main, cut_after = ask("h").split()
-    _install_shims(int(cut_after))
-    _mount()
+    runs_main = _install_shims()
     sys.path[:] = ("", ".frozen", "/lib")
-    gc.collect()
     try:
+        _mount()
+        gc.collect()
         ask("U")
-    except KeyboardInterrupt as exc:
+    except (KeyboardInterrupt, OSError) as exc:
+        ask("U")
         return _print_exception(exc)
-    if _run("boot.py", scope) and runs_main == b"1":
+    if _run("boot.py", scope) and runs_main:
         _run("main.py", scope)

@@ -1,13 +1,21 @@
-"""Flash that stops the board in the middle of an operation; loaded for `--cut-after` only."""
+"""Flash that fails; loaded for `--cut-after` and `--fail-reads` only."""
 
 from vb_bus import halt
 from vb_flashbdev import Flash, _image
 
 
-class CutFlash(Flash):
-    def __init__(self, left):
+class FaultyFlash(Flash):
+    def __init__(self, left, first, last):
+        """`left`: operations until the power is cut; `first`, `last`: reads that fail; or 0."""
         super().__init__()
-        self._left = left
+        self._left, self._first, self._last = left, first, last
+        self.reads = 0
+
+    def readblocks(self, block, buf, offset=0):
+        self.reads += 1
+        if self._first <= self.reads <= self._last:
+            raise OSError(5)
+        super().readblocks(block, buf, offset)
 
     def writeblocks(self, block, buf, offset=-1):
         if offset < 0:
