@@ -27,6 +27,8 @@ class EchoStream(socketserver.BaseRequestHandler):
     def handle(self):
         while data := self.request.recv(4096):
             self.request.sendall(data)
+            if data == b"bye!":
+                return
 
 
 class EchoDatagram(socketserver.BaseRequestHandler):
@@ -251,6 +253,15 @@ def test_the_link_drops_after_so_many_bytes(board, echo):
         "print(heard(talk(b'12345'), 5))"
     )
     assert answer.splitlines() == ["b'123' True False 201", "b'12345'"]
+
+
+def test_the_end_of_a_connection_does_not_get_through_without_a_link(board, echo):
+    board.spoil_air(drop_after=8)
+    answer = board.execute(
+        f"PORT = {echo}\n" + UP + "import socket\n" + TALK + "s = talk(b'bye!')\n"
+        "print(heard(s, 4), nothing_heard(s))"
+    )
+    assert answer == "b'bye!' True"
 
 
 def test_a_connection_outlives_a_short_drop_but_not_the_radio(start, tmp_path, echo):  # noqa: F811
