@@ -192,6 +192,8 @@ def test_identity_is_stable(start):  # noqa: F811
         {"--time": "yesterday"},
         {"--cut-after": "0"},
         {"--fail-reads": "0-3"},
+        {"--fail-reads": "5-3"},
+        {"--fail-reads": "-"},
         {"--sleep-drift": "-1000000"},
         {"--flash": "wrong-size"},
         {"--link": "a-file"},

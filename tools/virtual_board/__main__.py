@@ -64,11 +64,13 @@ def _count(text: str) -> int:
 
 
 def _span(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d*)(-(\d*))?", text)
-    if not found:
+    found = re.fullmatch(r"(\d+)(-(\d*))?", text)
+    first, last = (0, 0) if not found else (int(found[1]), int(found[1]))
+    if found and found[2]:
+        last = int(found[3] or 1 << 30)
+    if not 1 <= first <= last:
         raise argparse.ArgumentTypeError(f"{text!r} is not a span such as 3, 3-5 or 3-")
-    first = int(found[1])
-    return first, first if found[2] is None else int(found[3] or 1 << 30)
+    return first, last
 
 
 def _ppm(text: str) -> float:
