@@ -1,7 +1,6 @@
-"""Drives lowtide.https in whichever interpreter runs it; the order comes as JSON, so do results.
+"""Drives lowtide.https in whichever interpreter runs it; cases come as JSON, so do results.
 
-Started by test_https.py with the firmware on the path. One line per step: `["ok", status, body]`
-or `["Insecure" | "Fault", text]`; the first failure ends it.
+Started by tls_kit.run with the firmware on the path: see there.
 """
 
 import asyncio
@@ -11,29 +10,44 @@ import sys
 from lowtide import https
 from lowtide.outcome import Fault
 
-
-def tell(*result):
-    """Print one result."""
-    print(json.dumps(result))
+connect = asyncio.open_connection
+addresses = {}
 
 
-async def main(order):
-    """Load the roots, connect, and send each request in turn."""
+def resolved(host, port, **how):
+    """Connect to where the case on this port says that its host is."""
+    return connect(addresses[port] or host, port, **how)
+
+
+async def tried(case):
+    """Load the roots, connect, send each request in turn; return what came of each."""
+    addresses[case["port"]] = case["address"]
+    results = []
     connection = None
     try:
-        context = https.load_roots(order["roots"])
-        connection = https.Connection(context, order["host"], order["port"], order["timeout_s"])
+        context = https.load_roots(case["roots"])
+        connection = https.Connection(context, case["host"], case["port"], case["timeout_s"])
         await connection.open()
-        for method, target, body in order["requests"]:
-            status, _, content = await connection.request(
-                method, target, (("Authorization", "Bearer s3cr3t"),), body.encode()
+        for method, target in case["requests"]:
+            status, _, body = await connection.request(
+                method, target, (("Authorization", "Bearer s3cr3t"),)
             )
-            tell("ok", status, content.decode())
+            results.append(("ok", status, body.decode()))
     except Fault as e:
-        tell(type(e).__name__, str(e))
+        results.append((type(e).__name__, str(e)))
     finally:
         if connection is not None:
             connection.close()
+    return results
 
 
-asyncio.run(main(json.loads(sys.argv[1])))
+async def main(cases, at_once):
+    """Print one line a case."""
+    for first in range(0, len(cases), at_once):
+        batch = [tried(case) for case in cases[first : first + at_once]]
+        for results in await asyncio.gather(*batch):
+            print(json.dumps(results))
+
+
+https.asyncio.open_connection = resolved
+asyncio.run(main(*json.loads(sys.stdin.read())))

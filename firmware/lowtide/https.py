@@ -1,6 +1,7 @@
 """HTTPS, one connection at a time: verified, bounded in time and bytes, keep-alive, no redirects.
 
 There is no way to build a connection here that does not check the certificate and the name.
+Answers are read strictly (RFC 9112): one whose end or meaning is in doubt is no answer.
 """
 
 import asyncio
@@ -12,13 +13,15 @@ from micropython import const
 
 from lowtide.outcome import Fault, Insecure
 
-_CHUNK = const(512)
-_MAX_HEAD = const(4096)
-_MAX_BODY = const(8192)
-# mbedTLS's own codes lie below this; above it are errno and, on the ESP32, DNS's -202.
+_PIECE = const(512)
+# Of one answer, all of it; the longest that is due, two tokens, has 4.5 KB.
+_MAX = const(8192)
+_MAX_FIELDS = const(40)
+# mbedTLS's own codes lie below this; above it are errno and, on the ESP32, DNS's -202. Of those,
+# a line that broke and the peer's goodbye; every other one is a refusal.
 _MBEDTLS = const(-0x1000)
-# Of those, a broken line, the peer's goodbye and a full heap; every other one is a refusal.
-_LINE_FAULTS = (-0x7280, -0x7880, -0x7F00)
+_CONN_EOF = const(-0x7280)
+_GOODBYE = const(-0x7880)
 
 
 def load_roots(folder):
@@ -30,7 +33,7 @@ def load_roots(folder):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     try:
-        names = sorted(n for n in os.listdir(folder) if n.endswith(".der"))
+        names = [n for n in os.listdir(folder) if n.endswith(".der")]
     except OSError:
         names = []
     if not names:
@@ -44,18 +47,6 @@ def load_roots(folder):
     return context
 
 
-def _fault(e, host):
-    # MicroPython refuses a certificate with ValueError, CPython with SSLCertVerificationError,
-    # which is one too; other TLS refusals are OSErrors with mbedTLS's negative code, or SSLError.
-    if isinstance(e, ValueError):
-        return Insecure("%s: certificate refused: %s" % (host, " ".join(str(e).split())))
-    code = e.args[0] if e.args and isinstance(e.args[0], int) else 0
-    reason = getattr(e, "reason", None)
-    if (code < _MBEDTLS and code not in _LINE_FAULTS) or (reason and "EOF" not in reason):
-        return Insecure("%s: TLS refused: %s" % (host, e))
-    return Fault("%s: %s" % (host, str(e) or "timeout"))
-
-
 class Connection:
     """One TLS connection to `host:port`; `request()` as often as the server keeps it open."""
 
@@ -63,7 +54,6 @@ class Connection:
         self._context, self._host, self._port = context, host, port
         self._timeout_s = timeout_s
         self._reader = self._writer = None
-        self._buffer = b""
 
     async def open(self):
         """Connect. On MicroPython the handshake happens at the first request: unproven till then.
@@ -72,6 +62,7 @@ class Connection:
             Insecure, Fault: see `request`.
         """
         gc.collect()
+        self._proven = False
         self._reader, self._writer = await self._bounded(
             asyncio.open_connection(
                 self._host, self._port, ssl=self._context, server_hostname=self._host
@@ -85,36 +76,69 @@ class Connection:
             Insecure: certificate, name or protocol do not check out; nothing was sent.
             Fault: time-out, broken line, or an answer that is not HTTP or too long.
         """
-        if self._writer is None or self._buffer:
-            # What came after the last answer belongs to no request of ours.
-            self.close()
+        if self._writer is None:
             raise Fault("%s closed the connection" % self._host)
         return await self._bounded(self._exchange(method, target, headers, body))
+
+    def close(self):
+        """Close the connection; harmless if it is."""
+        if self._writer is not None:
+            # MicroPython's streams close the socket in `wait_closed()` only.
+            getattr(self._writer, "s", self._writer).close()
+        self._reader = self._writer = None
 
     async def _bounded(self, step):
         try:
             return await asyncio.wait_for(step, self._timeout_s)
         except asyncio.TimeoutError:
-            self.close()
-            raise Fault("%s: no answer in %d s" % (self._host, self._timeout_s))
+            fault = Fault("%s: no answer in %d s" % (self._host, self._timeout_s))
         except (OSError, ValueError) as e:
-            self.close()
-            raise _fault(e, self._host)
-        except Fault:
-            self.close()
-            raise
+            fault = self._fault(e)
+        self.close()
+        raise fault
 
-    def close(self):
-        """Close the connection; harmless if it is."""
-        if self._writer is not None:
-            self._writer.close()
-        self._reader = self._writer = None
-        self._buffer = b""
+    def _fault(self, e):
+        text = " ".join(str(e).split()) or "closed"
+        is_value = isinstance(e, ValueError)
+        code = is_value or e.errno  # a failed look-up has text there
+        if self._proven:
+            if is_value:
+                text = "answer cut short, too long or not HTTP/1.1"
+        # MicroPython refuses a certificate with ValueError, CPython with an SSLError that is one
+        # too; anything else in TLS is an OSError with mbedTLS's code, or an SSLError.
+        elif (
+            is_value
+            or (isinstance(code, int) and code < _MBEDTLS and code not in (_CONN_EOF, _GOODBYE))
+            or "EOF" not in (getattr(e, "reason", None) or "EOF")
+        ):
+            what, cure = "certificate", "/certs"
+            if not is_value:
+                what, cure = "TLS", "host and port"
+            # These two are mbedTLS's words, as MicroPython passes them on.
+            elif "match" in text:
+                cure = "host"
+            elif "validity" in text:
+                cure = "clock"
+            return Insecure("%s: %s refused, check %s: %s" % (self._host, what, cure, text))
+        return Fault("%s: %s" % (self._host, text))
 
     async def _exchange(self, method, target, headers, body):
-        # One buffer, one TLS record; pieces joined as text would need a 2 KB token four times.
+        writer = self._writer
         out = bytearray()
         out.extend(("%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, target, self._host)).encode())
+        if not self._proven:
+            # MicroPython shakes hands, or refuses to, at the first write.
+            writer.write(out)
+            await writer.drain()
+            self._proven = True
+            out = bytearray()
+        # What the peer has said by now answers no request of ours.
+        try:
+            await asyncio.wait_for(self._reader.read(1), 0.01)
+            raise ValueError
+        except asyncio.TimeoutError:
+            pass
+        # One buffer, one TLS record; pieces joined as text would need a 2 KB token four times.
         if body or method == "POST":
             out.extend(("Content-Length: %d\r\n" % len(body)).encode())
         for name, value in headers:
@@ -122,103 +146,81 @@ class Connection:
                 out.extend(text.encode())
         out.extend(b"\r\n")
         out.extend(body)
-        self._writer.write(out)
-        await self._writer.drain()
-        status, fields = await self._head()
+        writer.write(out)
+        await writer.drain()
+        return await self._answer()
+
+    async def _answer(self):
+        self._buffer = b""
+        self._left = _MAX
+        status = 0
         while status < 200:
-            status, fields = await self._head()
-        content = await self._body(status, fields)
-        if fields.get("connection", "").lower() == "close":
+            version, number = (await self._line()).split(" ", 2)[:2]
+            if version != "HTTP/1.1" or not number.isdigit():
+                raise ValueError
+            status = int(number)
+            fields = await self._fields()
+        coding, length = fields.get("transfer-encoding", ""), fields.get("content-length", "")
+        if status in (204, 304):
+            content = b""
+        elif length.isdigit() and not coding:
+            content = await self._take(int(length))
+        elif coding.lower() == "chunked" and not length:
+            content = await self._chunked()
+        else:
+            raise ValueError
+        if self._buffer or "close" in fields.get("connection", "").lower():
             self.close()
         return status, fields, content
 
-    async def _read(self, size):
-        data = await self._reader.read(size)
-        if not data:
-            raise Fault("%s closed the connection" % self._host)
-        return data
-
-    async def _fill(self):
-        self._buffer += await self._read(_CHUNK)
-
-    async def _head(self):
+    async def _fields(self):
+        fields: dict[str, str] = {}
         while True:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end >= 0:
-                break
-            if len(self._buffer) > _MAX_HEAD:
-                raise Fault("%s: answer's head is too long" % self._host)
-            await self._fill()
-        lines = self._buffer[:end].split(b"\r\n")
-        self._buffer = self._buffer[end + 4 :]
-        part = lines[0].split(None, 2)
-        if len(part) < 2 or not part[0].startswith(b"HTTP/1.") or not part[1].isdigit():
-            raise Fault("%s: answer is not HTTP" % self._host)
-        fields = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(b":")
-            if not colon or max(line) > 126:
-                raise Fault("%s: answer's head is malformed" % self._host)
-            fields[name.decode().lower()] = value.decode().strip()
-        return int(part[1]), fields
-
-    async def _body(self, status, fields):
-        if status in (204, 304):
-            return b""
-        if fields.get("transfer-encoding", "").lower() == "chunked":
-            return await self._chunked()
-        length = fields.get("content-length")
-        if length is None:
-            return await self._until_close()
-        if not length.isdigit():
-            raise Fault("%s: answer's length is malformed" % self._host)
-        return await self._take(int(length))
-
-    async def _take(self, size):
-        if size > _MAX_BODY:
-            raise Fault("%s: answer is longer than %d bytes" % (self._host, _MAX_BODY))
-        # Pieces, put together once: a buffer that grows needs its size twice, in one piece.
-        parts = [self._buffer[:size]]
-        self._buffer = self._buffer[size:]
-        size -= len(parts[0])
-        while size:
-            parts.append(await self._read(min(size, _CHUNK)))
-            size -= len(parts[-1])
-        return b"".join(parts)
-
-    async def _until_close(self):
-        while True:
-            data = await self._reader.read(_CHUNK)
-            if not data:
-                break
-            self._buffer += data
-            if len(self._buffer) > _MAX_BODY:
-                raise Fault("%s: answer is longer than %d bytes" % (self._host, _MAX_BODY))
-        data = self._buffer
-        self.close()
-        return data
+            line = await self._line()
+            if not line:
+                return fields
+            name, colon, value = line.partition(":")
+            # A name with a space is a folded line, or one that two readers read differently.
+            if not colon or " " in name or len(fields) > _MAX_FIELDS:
+                raise ValueError
+            name, value = name.lower(), value.strip()
+            fields[name] = fields[name] + ", " + value if name in fields else value
 
     async def _chunked(self):
         content = b""
         while True:
-            size_text = (await self._line()).split(b";")[0].strip()
-            try:
-                size = int(size_text, 16)
-            except ValueError:
-                size = -1
-            if size < 0 or len(content) + size > _MAX_BODY:
-                raise Fault("%s: chunked answer is malformed or too long" % self._host)
-            if size == 0:
-                while await self._line():
-                    pass
+            size = int((await self._line()).split(";")[0], 16)
+            if not size:
+                await self._fields()
                 return content
             content += await self._take(size)
-            await self._line()
+            if await self._line():
+                raise ValueError
 
     async def _line(self):
         while b"\r\n" not in self._buffer:
-            if len(self._buffer) > _CHUNK:
-                raise Fault("%s: chunked answer is malformed" % self._host)
             await self._fill()
         line, _, self._buffer = self._buffer.partition(b"\r\n")
-        return line
+        if line and not 31 < min(line) <= max(line) < 127:
+            raise ValueError
+        return line.decode()
+
+    async def _take(self, size):
+        if not 0 <= size <= _MAX:
+            raise ValueError
+        # Pieces, put together once: a buffer that grows needs its size twice, in one piece.
+        parts = []
+        while size:
+            if not self._buffer:
+                await self._fill()
+            parts.append(self._buffer[:size])
+            self._buffer = self._buffer[size:]
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+    async def _fill(self):
+        data = await self._reader.read(_PIECE)
+        self._left -= len(data)
+        if not data or self._left < 0:
+            raise ValueError
+        self._buffer += data
