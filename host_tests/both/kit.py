@@ -325,6 +325,11 @@ class Device:
         return self
 
 
+def placed_ids(device):
+    """Return the ids of the orders that the fake service placed."""
+    return ["order-%d" % (number + 1) for number in range(len(device.api.sent))]
+
+
 def fault(text="no answer", wait_s=0):
     """A `Fault`, as drs raises it."""
     e = Fault(text)

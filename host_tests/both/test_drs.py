@@ -1,5 +1,7 @@
 """The DRS client on a scripted connection: what each answer of the service comes to."""
 
+import json
+
 from kit import SETTINGS, SLOT, T0, FakeClock, config, raises, run
 
 from lowtide.drs import Drs, quote
@@ -360,3 +362,75 @@ def test_order_info_of_an_unknown_id_is_refused():
 def test_ids_are_encoded_into_one_path_segment():
     assert quote("amzn1.dash.v2.o.cnI=") == "amzn1.dash.v2.o.cnI%3D"
     assert quote("a/b?c#d e\r\n%|é") == "a%2Fb%3Fc%23d%20e%0D%0A%25%7C%C3%A9"
+
+
+# -- reports -------------------------------------------------------------------------------------
+
+
+def test_slot_status_is_json_with_whole_numbers_and_a_date_only_if_there_is_one():
+    service = connected(ok(b""), ok(b""))
+    run(service.drs.slot_status(SLOT, 30, 100, None))
+    run(service.drs.slot_status(SLOT, 30, 100, T0))
+    for asked, date in zip(service.asked, (None, "2030-03-27T00:00:00Z")):  # noqa: B905
+        _, method, target, headers, body = asked
+        assert (method, target) == ("POST", "/slotStatus/PaperTowel")
+        assert headers["Content-Type"] == "application/json"
+        assert headers["x-amzn-type-version"].endswith("DrsSlotStatusInput@1.0")
+        report = json.loads(body)
+        assert report.pop("expectedReplenishmentDate", None) == date
+        assert report == {"remainingQuantityInUnit": 30, "originalQuantityInUnit": 100}
+
+
+def test_device_status_has_no_id_in_its_path():
+    service = connected(ok(b""))
+    run(service.drs.device_status(T0))
+    _, method, target, headers, body = service.asked[0]
+    assert (method, target) == ("POST", "/deviceStatus")
+    assert headers["x-amzn-accept-type"].endswith("DrsDeviceStatusResult@1.0")
+    assert json.loads(body) == {"mostRecentlyActiveDate": "2030-03-27T00:00:00Z"}
+
+
+# -- the access token over a sleep ---------------------------------------------------------------
+
+
+def slept(service, room=1700):
+    """Return a client that starts after a sleep, with what the old one kept."""
+    kept = service.drs.pack(room)
+    service.drs = Drs(service.config, service.connect, service.clock)
+    service.drs.resume(kept)
+    return kept
+
+
+def test_a_token_survives_a_sleep_and_spares_a_handshake():
+    service = connected(ok(SUBSCRIBED, date=DATE))
+    service.drs.close()
+    slept(service)
+    service.opened.clear()
+    run(service.drs.subscription())
+    assert service.opened == [("dash-replenishment-service-na.amazon.com", 443)]
+    assert service.asked[-1][3]["Authorization"] == "Bearer Atza|one"
+
+
+def test_a_token_that_ran_out_in_its_sleep_is_refreshed():
+    service = connected(*subscribed())
+    service.drs.close()
+    slept(service)
+    service.clock.now_s += 3600
+    service.opened.clear()
+    run(service.drs.subscription())
+    assert len(service.opened) == 2
+
+
+def test_a_token_that_was_rejected_is_not_kept():
+    service = connected(INVALID_TOKEN)
+    fails(Rejected, service.drs.replenish(SLOT))
+    assert slept(service) == b""
+
+
+def test_a_token_without_room_is_not_kept_and_costs_a_handshake():
+    service = connected(*subscribed())
+    service.drs.close()
+    size = len(service.drs.pack(1700))
+    assert slept(service, size - 1) == b""
+    run(service.drs.subscription())
+    assert service.opened[-2][0] == "api.amazon.com"
