@@ -43,7 +43,8 @@ class App:
         self.agent.trouble = why or None
         # The uplink's own share of RTC memory: access point, then access token.
         self._kept = self.agent.rtc_resume(kept)
-        self._uplink = None
+        self._uplink = self._context = None
+        self._radio_taken = False
 
     def resume(self, started_by):
         """Go on after this kind of start (see `hal.started_by`)."""
@@ -97,36 +98,63 @@ class App:
             self._uplink = self._build_uplink()
         uplink = self._uplink
         budget_s = UPLINK_BUDGET_S - hal.seconds_since(self._awake_since)
+        self._radio_taken = True
         try:
             await asyncio.wait_for(uplink.run(), budget_s)
         except asyncio.TimeoutError:
             self.agent.uplink_failed("uplink took more than %d s" % UPLINK_BUDGET_S)
+        finally:
+            self._radio_taken = False
         if self._uplink is uplink:
             # Else a setting has changed meanwhile: the token may be another account's.
             self._kept = uplink.pack(RTC_ROOM)
 
     def _build_uplink(self):
-        from lowtide import https
-        from lowtide.drs import Drs
-        from lowtide.link import Link
         from lowtide.uplink import Uplink
 
-        context = None
-
-        async def connect(host, port):
-            nonlocal context
-            if context is None:
-                context = https.load_roots("/certs")
-            connection = https.Connection(context, host, port, 15)
-            await connection.open()
-            return connection
-
-        agent, config = self.agent, self.config
-        link = Link(config, hal.radio, hal.time_s, self.set_time, agent.earliest_s)
-        api = Drs(config, connect, hal.time_s)
-        uplink = Uplink(agent, link, api, config, self.set_time, lambda: self.keep(True))
+        link, api = self._network()
+        uplink = Uplink(self.agent, link, api, self.config, self.set_time, lambda: self.keep(True))
         uplink.resume(self._kept)
         return uplink
+
+    def _network(self):
+        from lowtide.drs import Drs
+        from lowtide.link import Link
+
+        config = self.config
+        link = Link(config, hal.radio, hal.time_s, self.set_time, self.agent.earliest_s)
+        return link, Drs(config, self._connect, hal.time_s)
+
+    async def _connect(self, host, port):
+        from lowtide import https
+
+        if self._context is None:
+            self._context = https.load_roots("/certs")
+        connection = https.Connection(self._context, host, port, 15)
+        await connection.open()
+        return connection
+
+    async def selftest(self, say):
+        """Run the self-test for the console. Return None, or what is wrong in one line."""
+        import asyncio
+
+        from lowtide.selftest import Selftest
+
+        if self._radio_taken:
+            return "an uplink is under way; try again in a minute"
+        link, api = self._network()
+        test = Selftest(
+            self.config, self.gauge, hal.time_s, self.agent.clock_plausible(), link, api,
+            self._connect,
+        )  # fmt: skip
+        self._radio_taken = True
+        try:
+            failed = await asyncio.wait_for(test.run(say), UPLINK_BUDGET_S)
+            return "failed: %s" % failed if failed else None
+        except asyncio.TimeoutError:
+            return "took more than %d s" % UPLINK_BUDGET_S
+        finally:
+            self._radio_taken = False
 
     def keep(self, radio=False):
         """Bring what a sleep must not lose to RTC memory; `radio`: it goes on next."""
@@ -139,7 +167,7 @@ class App:
 
     def config_changed(self, name):
         """Let a new setting undo what an old one blocked; hosts and tokens are taken up anew."""
-        self._uplink, self._kept = None, b""
+        self._uplink, self._context, self._kept = None, None, b""
         self.agent.config_changed(name)
 
     def console_window_s(self):
@@ -165,14 +193,14 @@ class App:
             self.set_time,
             sys.stdout.write,
         )
-        console.on_config = self.config_changed
+        console.on_config, console.selftest = self.config_changed, self.selftest
         task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
         began = heard = hal.ticks_ms()
         good = self.agent.safe
         while console.leave is None and not task.done():
             self._feed()
             self._awake_since = hal.ticks_ms()
-            due = None if self.agent.safe else self.step()
+            due = None if self.agent.safe or self._radio_taken else self.step()
             if due:
                 await self.uplink(due)
             if not good and hal.seconds_since(began) >= GOOD_RUN_S:

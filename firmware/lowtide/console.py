@@ -32,7 +32,8 @@ class Console:
         self._line = bytearray()
         self.heard = False
         self.leave = None
-        self.on_config = None
+        self.on_config = self.selftest = None
+        self._running = None
         self._commands = {
             "help": self._help,
             "status": self._status,
@@ -41,6 +42,7 @@ class Console:
             "order": self._order,
             "why": self._why,
             "log": self._show_log,
+            "selftest": self._selftest,
             "time": self._time,
             "sleep": self._sleep,
             "reboot": self._reboot,
@@ -58,6 +60,8 @@ class Console:
                 continue
             self.heard = True
             self.feed(data)
+            if self._running:
+                await self._finish(self._running)
 
     def feed(self, data):
         """Take bytes in; a complete line is answered at once."""
@@ -77,6 +81,16 @@ class Console:
         self._say("\n")
         if line:
             self._answer(line)
+        if not self._running:
+            self._say(_PROMPT)
+
+    async def _finish(self, running):
+        # A command that takes its time; what is typed meanwhile waits.
+        try:
+            failed = await running
+            self._reply({"error": failed} if failed else {"selftest": "ok"}, self._json)
+        finally:
+            self._running = None
         self._say(_PROMPT)
 
     def _say(self, text):
@@ -93,21 +107,25 @@ class Console:
 
     def _answer(self, line):
         # Exactly one answer, whatever was typed.
-        ok, answer, as_json = "false", {}, self._json
+        answer, as_json = {}, self._json
         try:
             if len(line) > _MAX_LINE:
                 raise ValueError("line longer than %d characters; nothing done" % _MAX_LINE)
             answer = self.command(bytes(line).decode().split(None, 2))
-            ok = "true"
         except UnicodeError:
             answer["error"] = "not UTF-8 text; nothing done"
         except ValueError as e:
             answer["error"] = str(e)
         except Exception as e:  # noqa: BLE001 - the console outlives whatever a command meets
             answer["error"] = "%s: %s" % (type(e).__name__, e)
-        if as_json or self._json:
+        if not self._running:
+            self._reply(answer, as_json or self._json)
+
+    def _reply(self, answer, as_json):
+        if as_json:
             # MicroPython's dicts keep no order, and `ok` comes first.
             rest = json.dumps(answer, separators=(",", ":"))[1:]
+            ok = "false" if "error" in answer else "true"
             self._write('{"ok":%s%s%s\n' % (ok, "," if answer else "", rest))
         else:
             self._write(_text(answer))
@@ -126,7 +144,7 @@ class Console:
     def _help(self, _args):
         return {
             "commands": "help; status; config [NAME [VALUE]]; measure; order [--now]; why; log; "
-            "time [ISO8601]; sleep; reboot; json on|off"
+            "selftest; time [ISO8601]; sleep; reboot; json on|off"
         }
 
     def _level(self):
@@ -199,6 +217,10 @@ class Console:
 
     def _show_log(self, _args):
         return {"log": self._log.lines}
+
+    def _selftest(self, _args):
+        self._running = self.selftest(lambda line: self._write(line + "\n"))
+        return {}
 
     def _time(self, args):
         if args:

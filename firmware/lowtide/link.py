@@ -52,7 +52,7 @@ class Link:
         self._radio.stop()
 
     def distrust_clock(self):
-        """Undo what SNTP did to the clock in this uplink."""
+        """Undo what SNTP did in this uplink to a clock that may have been right."""
         if self._moved_s:
             self._set_time(self._time_s() - self._moved_s)
 
@@ -85,7 +85,8 @@ class Link:
             if not clock_plausible:
                 raise Fault("no time, so no TLS: SNTP: %s" % e)
             return
-        self._moved_s = now_s - self._time_s()
+        if clock_plausible:
+            self._moved_s = now_s - self._time_s()
         self._set_time(now_s)
 
 
