@@ -2,6 +2,8 @@
 
 import sys
 
+from micropython import const
+
 import board
 import hal
 from lowtide import SINCE_S
@@ -11,19 +13,19 @@ from lowtide.gauges.analogue import Analogue
 from lowtide.log import Log
 from lowtide.store import Store
 
-DAY_S = 86400
-UPLINK_BUDGET_S = 45
-WATCHDOG_S = 75
-FAULT_SLEEP_S = 600
+_DAY_S = const(86400)
+_UPLINK_BUDGET_S = const(45)
+_WATCHDOG_S = const(75)
+_FAULT_SLEEP_S = const(600)
 # So many starts in a row without a clean end lead to safe mode; so long a run counts as one.
-BAD_STARTS = 3
-GOOD_RUN_S = 600
+_BAD_STARTS = const(3)
+_GOOD_RUN_S = const(600)
 # Real seconds since the last input for which the console stays open on a board that sleeps.
-CONSOLE_UNCONFIGURED_S = 600
-CONSOLE_SAFE_S = 60
-CONSOLE_BATTERY_S = 10
+_CONSOLE_UNCONFIGURED_S = const(600)
+_CONSOLE_SAFE_S = const(60)
+_CONSOLE_BATTERY_S = const(10)
 # What the uplink may keep in RTC memory beside the agent's schedule, in bytes.
-RTC_ROOM = 1700
+_RTC_ROOM = const(1700)
 
 
 class App:
@@ -97,17 +99,17 @@ class App:
         if self._uplink is None:
             self._uplink = self._build_uplink()
         uplink = self._uplink
-        budget_s = UPLINK_BUDGET_S - hal.seconds_since(self._awake_since)
+        budget_s = _UPLINK_BUDGET_S - hal.seconds_since(self._awake_since)
         self._radio_taken = True
         try:
             await asyncio.wait_for(uplink.run(), budget_s)
         except asyncio.TimeoutError:
-            self.agent.uplink_failed("uplink took more than %d s" % UPLINK_BUDGET_S)
+            self.agent.uplink_failed("uplink took more than %d s" % _UPLINK_BUDGET_S)
         finally:
             self._radio_taken = False
         if self._uplink is uplink:
             # Else a setting has changed meanwhile: the token may be another account's.
-            self._kept = uplink.pack(RTC_ROOM)
+            self._kept = uplink.pack(_RTC_ROOM)
 
     def _build_uplink(self):
         from lowtide.uplink import Uplink
@@ -149,10 +151,10 @@ class App:
         )  # fmt: skip
         self._radio_taken = True
         try:
-            failed = await asyncio.wait_for(test.run(say), UPLINK_BUDGET_S)
-            return "failed: %s" % failed if failed else None
+            await asyncio.wait_for(test.run(say), _UPLINK_BUDGET_S)
+            return test.failed and "failed: " + test.failed
         except asyncio.TimeoutError:
-            return "took more than %d s" % UPLINK_BUDGET_S
+            return "took more than %d s" % _UPLINK_BUDGET_S
         finally:
             self._radio_taken = False
 
@@ -173,10 +175,10 @@ class App:
     def console_window_s(self):
         """Return for how long after the last input the console stays open; None for ever."""
         if self.agent.safe:
-            return CONSOLE_SAFE_S
+            return _CONSOLE_SAFE_S
         if self.config.missing():
-            return CONSOLE_UNCONFIGURED_S
-        return CONSOLE_BATTERY_S if self.config["power.mode"] == "battery" else None
+            return _CONSOLE_UNCONFIGURED_S
+        return _CONSOLE_BATTERY_S if self.config["power.mode"] == "battery" else None
 
     async def attended(self):
         """Loop with the console open: mains power, a new device, safe mode, after power-on."""
@@ -203,7 +205,7 @@ class App:
             due = None if self.agent.safe or self._radio_taken else self.step()
             if due:
                 await self.uplink(due)
-            if not good and hal.seconds_since(began) >= GOOD_RUN_S:
+            if not good and hal.seconds_since(began) >= _GOOD_RUN_S:
                 good = True
                 hal.clean_end()
             if console.heard:
@@ -223,7 +225,7 @@ class App:
         """Sleep until the next step is due; for ever where only a person can help."""
         if self.agent.safe:
             # The wake after this sleep is tried as if nothing had been.
-            hal.deepsleep_s(DAY_S)
+            hal.deepsleep_s(_DAY_S)
         self.keep()
         hal.clean_end()
         hal.deepsleep_s(0 if self.config.missing() else self.agent.wake_in_s())
@@ -235,18 +237,18 @@ def run():
         _run(hal.boot(), hal.started_by())
     except KeyboardInterrupt:
         # The prompt is a person's for a day: the watchdog cannot be stopped.
-        hal.watchdog(DAY_S)
+        hal.watchdog(_DAY_S)
         hal.clean_end()
         raise
 
 
 def _run(bad, started_by):
     try:
-        app = App(hal.watchdog(WATCHDOG_S))
-        app.agent.safe = bad >= BAD_STARTS and started_by != "sleep"
+        app = App(hal.watchdog(_WATCHDOG_S))
+        app.agent.safe = bad >= _BAD_STARTS and started_by != "sleep"
         app.resume(started_by)
         app.live(started_by)
         app.sleep()
     except Exception as e:  # noqa: BLE001 - a board at the prompt never sleeps again
         hal.keep(hal.kept()[1], "%s: %s" % (type(e).__name__, e))
-        hal.rescue(e, FAULT_SLEEP_S if bad < BAD_STARTS else DAY_S)
+        hal.rescue(e, _FAULT_SLEEP_S if bad < _BAD_STARTS else _DAY_S)

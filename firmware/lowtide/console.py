@@ -219,7 +219,9 @@ class Console:
         return {"log": self._log.lines}
 
     def _selftest(self, _args):
-        self._running = self.selftest(lambda line: self._write(line + "\n"))
+        self._running = self.selftest(  # type: ignore[misc]
+            lambda line: self._write(line + "\n")
+        )
         return {}
 
     def _time(self, args):

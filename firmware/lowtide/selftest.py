@@ -28,13 +28,14 @@ class Selftest:
     def __init__(self, config, gauge, time_s, plausible, link, api, connect):
         self._config, self._driver, self._time_s = config, gauge, time_s
         self._plausible, self._link, self._api, self._connect = plausible, link, api, connect
+        self.failed = None
 
     async def run(self, say):
-        """Test all in turn, `say(line)` to each. Return the name of what failed first, or None.
+        """Test all in turn, `say(line)` to each; `failed` names what failed first, if anything.
 
         After a network step has failed those behind it are not tried: they would say the same.
         """
-        failed, cut = None, False
+        cut = False
         try:
             for name in _STEPS:
                 if cut:
@@ -44,12 +45,11 @@ class Selftest:
                     say("%s: ok%s" % (name, await getattr(self, "_" + name)()))
                 except (OSError, GaugeFault, Fault, Refused, Revoked) as e:
                     say("%s: FAILED: %s" % (name, e))
-                    failed = failed or name
+                    self.failed = self.failed or name
                     cut = name not in ("flash", "gauge")
         finally:
             self._api.close()
             self._link.down()
-        return failed
 
     async def _flash(self):
         data = os.urandom(64)
