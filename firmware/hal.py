@@ -55,9 +55,13 @@ def boot():
     A watchdog reset with the radio on is not counted: DNS may block for ever, and what the
     network does must not lead to safe mode.
     """
+    if machine.reset_cause() == machine.SOFT_RESET:
+        # Ctrl-D leaves the radio as it was: here is no object to stop it by.
+        radio.start([])
+        radio.stop()
     memory = machine.RTC().memory()
-    bad, radio = (memory[0], memory[1]) if len(memory) > 1 else (0, 0)
-    if radio and machine.reset_cause() == machine.WDT_RESET:
+    bad, on = (memory[0], memory[1]) if len(memory) > 1 else (0, 0)
+    if on and machine.reset_cause() == machine.WDT_RESET:
         bad = max(0, bad - 1)
     machine.RTC().memory(bytes((min(bad + 1, 255), 0)) + (memory[2:] or b"\0"))
     return bad
@@ -150,6 +154,8 @@ class Radio:
 
     def strongest(self, ssid):
         """Scan (about 2 s). Return the BSSID of the strongest access point so named, or b""."""
+        # It finds nothing while the driver still tries to connect.
+        self._wlan.disconnect()
         found = [(ap[3], ap[1]) for ap in self._wlan.scan() if ap[0] == ssid.encode()]
         return max(found)[1] if found else b""
 

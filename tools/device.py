@@ -14,12 +14,16 @@ class DeviceError(Exception):
 
 
 class Device:
-    """The console on `port` (a real board's or the virtual one's)."""
+    """The console on `port` (a real board's or the virtual one's).
+
+    `said`: the lines of log that came with the last answer.
+    """
 
     def __init__(self, port, timeout_s=30):
         self._serial = serial.Serial(port, 115200, timeout=0.2, exclusive=False)
         self._timeout_s = timeout_s
         self._rest = b""
+        self.said = []
         self._json_on()
 
     def _json_on(self):
@@ -49,6 +53,7 @@ class Device:
         Raises:
             DeviceError: the answer was not ok, or none came.
         """
+        self.said = []
         self._serial.write(line.encode() + b"\n")
         answer = self._answer(shown or line)
         if not answer["ok"]:
@@ -64,4 +69,5 @@ class Device:
                 text, _, self._rest = self._rest.partition(b"\n")
                 if text.startswith(b"{"):
                     return json.loads(text)
+                self.said.append(text.decode(errors="replace").strip())
         raise DeviceError(f"{line}: no answer in {timeout_s} s")

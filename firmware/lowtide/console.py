@@ -169,6 +169,7 @@ class Console:
             "fault": fault or config.fault,
             "missing": config.missing(),
             "power": config["power.mode"],
+            "safe_mode": agent.safe,
             "ordered": dates.iso(rec.ordered_at) if rec.ordered_at else None,
             "uplink": agent.trouble,
             "failures": agent.failures,

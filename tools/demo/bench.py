@@ -68,13 +68,14 @@ class Bench:
             "drs_sim", *zero, "--time", self._start, "--paused", "--state", state
         )
 
-    def power_on(self):
+    def power_on(self, *options):
         """Give the board power: a fresh start, RTC memory empty, the clock in 2000."""
         self.board = self._spawn(
             "virtual_board",
             *("--flash", self.flash, "--link", self.folder / "board"),
             *("--level", self.folder / "level", "--clock-from", self.service["control"]),
             *("--heap", "128k", "--events", self.folder / "events"),
+            *options,
         )
 
     def power_cut(self):
