@@ -1,11 +1,12 @@
 """Every proof, whole, with its counts: `python -m host_tests.prove [--quick]`."""
 
 import argparse
+import collections
 import multiprocessing
 import sys
 import time
 
-from host_tests.prove import interpreter, life, search
+from host_tests.prove import interpreter, life, search, wire
 from host_tests.prove.bad_builds import BUILDS, bad
 
 OPTIONS = ("open", "fresh", "none")
@@ -60,6 +61,17 @@ def _cuts(build):
     return "power cuts", " ".join(f"{name}={count}" for name, count in counts.items())
 
 
+def _wire(board, what, part, ways=2):
+    if what == "slowed":
+        count, violations = wire.prove(board, wire.slows, part=part)
+    else:
+        count, violations = wire.prove(board, part=part, ways=ways)
+    name = f"wire, {board}, {what}, part {part[0] + 1} of {part[1]}"
+    for text in violations:
+        print(f"{name}: COUNTEREXAMPLE: {text}", flush=True)
+    return name, collections.Counter({what: count, "violations": len(violations)})
+
+
 def _decade(wakes):
     figures = interpreter.decade(wakes)
     well = (
@@ -87,10 +99,21 @@ def _jobs(quick):
     for number in range(walks):
         yield ("_walk", OPTIONS[number % 3], each, number)
     yield ("_decade", 14610)
+    yield from _wire_jobs(quick)
     for build in interpreter.BAD_STORES:
         yield ("_cuts", build)
     for build in BUILDS:
         yield ("_bad_build", build)
+
+
+def _wire_jobs(quick):
+    # MicroPython is what ships: there each byte is cut cleanly and barely, in CPython in turn.
+    parts = 40 if quick else 6
+    for number in range(1 if quick else parts):
+        yield ("_wire", wire.MICROPYTHON, "cuts", (number, parts), 2)
+        yield ("_wire", wire.CPYTHON, "cuts", (number, parts), 1)
+    for board in wire.INTERPRETERS:
+        yield ("_wire", board, "slowed", (0, 1))
 
 
 def main():
@@ -100,7 +123,7 @@ def main():
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     start, broken = time.monotonic(), 0
-    walked, depletions = search.Space(), 0
+    walked, depletions, wired = search.Space(), 0, collections.Counter()
     jobs = list(_jobs(options.quick))
     with multiprocessing.Pool(options.processes) as pool:
         for job, (name, result) in zip(jobs, pool.imap(_job, jobs), strict=True):
@@ -110,11 +133,20 @@ def main():
                 continue
             if isinstance(result, search.Space):
                 result = f"depth {job[2]}, {job[3]} adversities: {_figures(result)}"
+            if isinstance(result, collections.Counter):
+                wired.update(result)
+                broken += result["violations"]
+                result = _counts(result)
             broken += "COUNTEREXAMPLE" in result
             print(f"{name}: {result}", flush=True)
     print(f"walk: {depletions} depletions, {_figures(walked)}")
+    print(f"wire: {_counts(wired)}")
     print(f"prove: broken={broken} seconds={time.monotonic() - start:.0f}")
     return 1 if broken else 0
+
+
+def _counts(counter):
+    return ", ".join(f"{what} {counter[what]}" for what in sorted(counter))
 
 
 def _figures(space):
