@@ -27,7 +27,9 @@ _INTERVAL_S = 900
 _WAKES = 8
 # What a wake fails of when nobody noticed the cut but the clock.
 _BY_CLOCK = ("took more than", "no answer in")
-_TICK_S, _BUDGET_S = 0.05, 1
+_TICK_S = 0.05
+# Of the 45 s of a wake: so many are left to one that is slowed.
+_BUDGET_S, _LEFT_S = 45, 1
 
 
 @dataclass
@@ -93,15 +95,19 @@ class World:
         self.service.back(books)
         self.record_path.write_bytes(record)
 
-    def wake(self, plan=None, budget_s=0):
-        """Live one wake (`budget_s` 0: the shipping budget) and the sleep after it.
+    def wake(self, plan=None, left_s=_BUDGET_S):
+        """Live one wake, `left_s` of its budget left, and the sleep after it.
 
         Raises:
             Broken: what was promised is not so.
         """
         board = self.line.board
         board.wake(
-            now=self.service.now, level=self.level, rtc=self.rtc, why=self.why, budget_s=budget_s
+            now=self.service.now,
+            level=self.level,
+            rtc=self.rtc,
+            why=self.why,
+            awake_s=_BUDGET_S - left_s,
         )
         said = self.line.wake(plan)
         self.rtc, self.why = said["rtc"], said["why"]
@@ -112,7 +118,7 @@ class World:
         if board.open_sockets():
             raise Broken("a socket is open after the wake")
         late = [line for line in board.log if any(text in line for text in _BY_CLOCK)]
-        if late and not budget_s:
+        if late and left_s == _BUDGET_S:
             raise Broken("the wake waited for a line that was cut: " + late[0])
         self.service.check()
         self.service.now += said["slept_s"]
@@ -255,13 +261,13 @@ def slows(phases, calls=CALLS, tick_s=_TICK_S, endless=ENDLESS):
     yield phases[0], Slow(0, 0, mute=True)
 
 
-def _live_slow(world, phase, plan, budget_s=_BUDGET_S):
+def _live_slow(world, phase, plan):
     # A machine that is busy may end the wake before its slow exchange: then with more time.
     for more in (1, 4, 16):
         world.back(phase.before)
         plan.used = False
         try:
-            world.wake(plan, budget_s * more)
+            world.wake(plan, _LEFT_S * more)
             break
         except Broken:
             if plan.used:

@@ -43,7 +43,7 @@ class Radio:
 
 
 class Hal:
-    """As the module `hal`: a wake from deep sleep, no real second ever passes."""
+    """As the module `hal`: a wake from deep sleep. The calendar stands still in it."""
 
     radio = Radio()
 
@@ -51,6 +51,7 @@ class Hal:
         """Take what the world is like in this wake."""
         self.clock, self.level = order["now"], order["level"]
         self.why, self.rtc = order["why"], bytes.fromhex(order["rtc"])
+        self.awake_s = order["awake_s"]
         self.slept_s, self.error = None, None
 
     def time_s(self):
@@ -68,8 +69,8 @@ class Hal:
     ticks_ms = boot
 
     def seconds_since(self, ticks_ms):
-        """As `hal`."""
-        return 0
+        """As `hal`: what is left of a wake's budget is what the order says."""
+        return self.awake_s
 
     def started_by(self):
         """As `hal`."""
@@ -144,7 +145,6 @@ def main():
     """Wake as often as told."""
     hal = Hal()
     app = shipping_app(hal)
-    budget_s = app.UPLINK_BUDGET_S
     if len(sys.argv) > 2:
         import bad_lines
 
@@ -153,9 +153,7 @@ def main():
         # What CPython has loaded is much, and `https` collects before every connection.
         gc.freeze()
     for line in sys.stdin:
-        order = json.loads(line)
-        hal.begin(order)
-        app.UPLINK_BUDGET_S = order["budget_s"] or budget_s
+        hal.begin(json.loads(line))
         try:
             app.run()
         except Slept:
