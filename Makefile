@@ -56,8 +56,8 @@ console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leave
 prove: $(READY) ## everything exhaustive: interleavings, power cuts, ten years; five minutes
 	@$(PY) -m host_tests.prove
 
-bench: $(READY) ## calls per second of the simulator, beside a bare app
-	@$(PY) -m tools.bench service
+bench: $(READY) ## what an uplink and a wake cost, beside others; two minutes
+	@$(PY) -m tools.bench uplink wake service
 
 lint: $(READY) ## ruff: style, complexity, formatting
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -1,1 +1,3 @@
-"""Measurements: `python -m tools.bench NAME`."""
+"""Measurements: `python -m tools.bench NAME...`."""
+
+import tools.demo  # noqa: F401 - finds the firmware

@@ -1,17 +1,23 @@
-"""`python -m tools.bench NAME`: each measurement is a module here with a `main()`."""
+"""`python -m tools.bench NAME...`: each measurement is a module here with a `main()`."""
 
 import sys
 from importlib import import_module
 
-NAMES = ("service",)
+NAMES = ("uplink", "wake", "service")
 
 
 def main() -> int:
-    """Run the named measurement; return its exit status."""
-    if len(sys.argv) != 2 or sys.argv[1] not in NAMES:
+    """Run the named measurements, one after the other; return 0, or the first other status."""
+    names = sys.argv[1:]
+    if not names or not set(names) <= set(NAMES):
         print(f"bench: say which: {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    return import_module(f"tools.bench.{sys.argv[1]}").main()
+    for name in names:
+        status = import_module(f"tools.bench.{name}").main()
+        if status:
+            return status
+        print()
+    return 0
 
 
 if __name__ == "__main__":

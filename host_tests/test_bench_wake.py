@@ -1,0 +1,43 @@
+"""What a wake loads and calls, told by the device itself: the firmware on the virtual board."""
+
+import pytest
+
+from tools.bench import wake
+
+NETWORK = {"asyncio", "ssl", "tls", "socket"} | {
+    f"lowtide.{name}" for name in ("console", "drs", "https", "link", "uplink")
+}
+
+
+@pytest.fixture(scope="module")
+def wakes():
+    """The three wakes in which a bin is confirmed low; the last one orders."""
+    with wake.board(wake.firmware()) as board:
+        board.talk_and_sleep()
+        made = board.run_low()
+        assert board.orders() == 1
+        yield made
+
+
+def test_a_measure_wake_loads_nothing_of_the_network_and_connects_to_nobody(wakes):
+    for measure in wakes[:2]:
+        assert "lowtide.agent" in measure.ours
+        assert not NETWORK & {*measure.ours, *measure.others}
+        assert measure.traffic.connections == 0
+
+
+def test_an_uplink_wake_takes_its_token_through_deep_sleep_and_makes_one_handshake(wakes):
+    uplink = wakes[2]
+    assert {"lowtide.https", "lowtide.uplink", "asyncio"} <= {*uplink.ours, *uplink.others}
+    assert "lowtide.console" not in uplink.ours
+    assert (uplink.traffic.connections, uplink.traffic.handshakes) == (1, 1)
+
+
+def test_the_bytes_of_a_wake_are_those_of_the_files_that_it_loaded(wakes, tmp_path):
+    from tools import image
+
+    image.stage("host", tmp_path / "stage")
+    for name, size in wakes[2].ours.items():
+        path = tmp_path / "stage" / name.replace(".", "/")
+        file = path / "__init__.mpy" if path.is_dir() else path.with_suffix(".mpy")
+        assert file.stat().st_size == size
