@@ -15,6 +15,7 @@ from tools import image
 _HERE = Path(__file__).parent
 _LAUNCH = _HERE / "launch.py"
 _TIMEOUT_S = 60
+_CALLS = "bench_requests.mpy"
 AMPLE = 1 << 20
 
 
@@ -26,7 +27,8 @@ class Programs:
     """The programs and the firmware, compiled into `folder`.
 
     The programs are run in place from a ROM, so that none of the heap is theirs. `firmware` holds
-    the firmware as `.mpy` files, which the interpreter loads into its heap.
+    the firmware as `.mpy` files, which the interpreter loads into its heap; with it, the calls by
+    `requests`, which are to that library what `lowtide.drs` is to `lowtide.https`.
     """
 
     def __init__(self, folder: Path):
@@ -34,16 +36,17 @@ class Programs:
         self.firmware = folder / "firmware"
         image.stage("host", self.firmware)
         programs = _compiled(folder)
+        (self.firmware / _CALLS).write_bytes(programs[_CALLS])
         self._roms = {False: folder / "programs.rom", True: folder / "all.rom"}
         self._roms[False].write_bytes(_rom(programs))
-        self._roms[True].write_bytes(_rom({**image.contents(self.firmware), **programs}))
+        self._roms[True].write_bytes(_rom(image.contents(self.firmware) | programs))
 
     def run(self, program: str, order: dict, files=(), heap=AMPLE, in_place=False) -> dict | None:
         """Return what `program` said; None if `heap` bytes are too few for it.
 
         `order`: what it is told. `files`: `{name: content}` of the folder that it runs in.
 
-        `in_place`: the firmware too is run from ROM, as frozen code is.
+        `in_place`: all that `firmware` holds is run from ROM too, as frozen code is.
 
         Raises:
             ProgramError: it failed of something else.
