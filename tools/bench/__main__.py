@@ -12,11 +12,12 @@ def main() -> int:
     if not names or not set(names) <= set(NAMES):
         print(f"bench: say which: {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    for name in names:
+    for number, name in enumerate(names):
+        if number:
+            print()
         status = import_module(f"tools.bench.{name}").main()
         if status:
             return status
-        print()
     return 0
 
 
