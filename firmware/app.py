@@ -9,7 +9,7 @@ import hal
 from lowtide import SINCE_S
 from lowtide.agent import Agent
 from lowtide.config import Config
-from lowtide.gauges.analogue import Analogue
+from lowtide.gauge import Gauge
 from lowtide.log import Log
 from lowtide.store import Store
 
@@ -36,15 +36,24 @@ class App:
         self.log = Log(hal.time_s, sys.stdout.write)
         store = Store("/config.rec", 1)
         self.config = Config(store, *store.load())
-        self.gauge = Analogue(hal.adc_read_uv(board.GAUGE_PIN), board.EMPTY_UV, board.FULL_UV)
+        self.gauge = Gauge(board.gauge(hal), self.config, board.TABLE)
         store = Store("/order.rec", 1)
         self.agent = Agent(
             self.config, store, store.load(), self.gauge, hal.time_s, self.log, hal.random, SINCE_S
         )
         why, kept = hal.kept()
         self.agent.trouble = why or None
-        # The uplink's own share of RTC memory: access point, then access token.
-        self._kept = self.agent.rtc_resume(kept)
+        # Behind the agent's share of RTC memory the gauge's, then the uplink's: access point and
+        # access token.
+        kept_by = self.agent.rtc_resume(kept)
+        driver = self.gauge.driver
+        if driver.keeps:
+            driver.resume(kept_by[: driver.keeps])
+        self._kept = kept_by[driver.keeps :]
+        # The forecast's copy in flash, for when RTC memory is lost.
+        self._use = Store("/use.rec", 1)
+        if not kept:
+            self.agent.forecast.resume(self._use.load()[1])
         self._uplink = self._context = None
         self._radio_taken = False
 
@@ -110,6 +119,7 @@ class App:
         if self._uplink is uplink:
             # Else a setting has changed meanwhile: the token may be another account's.
             self._kept = uplink.pack(_RTC_ROOM)
+        self._use.save(self.agent.forecast.pack(self._use.load()[1]))
 
     def _build_uplink(self):
         from lowtide.uplink import Uplink
@@ -160,7 +170,9 @@ class App:
 
     def keep(self, radio=False):
         """Bring what a sleep must not lose to RTC memory; `radio`: it goes on next."""
-        hal.keep(self.agent.rtc_pack(self._kept), self.agent.trouble or "", radio)
+        driver = self.gauge.driver
+        kept = driver.pack() + self._kept if driver.keeps else self._kept
+        hal.keep(self.agent.rtc_pack(kept), self.agent.trouble or "", radio)
 
     def set_time(self, unix_s):
         """Set the clock; what is scheduled by it moves along."""

@@ -3,6 +3,7 @@
 Not for CPython: `mp_runner` starts it with the test's module name, in an empty folder.
 """
 
+import gc
 import io
 import json
 import os
@@ -37,6 +38,7 @@ def main(module_name):
         os.mkdir(home + "/" + name)
         os.chdir(home + "/" + name)
         failure = None
+        gc.collect()
         try:
             getattr(module, name)()
         except BaseException as e:  # noqa: BLE001 - SystemExit in a test is a failure too

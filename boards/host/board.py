@@ -1,5 +1,10 @@
 """The virtual board's wiring: an analogue gauge whose voltage `--level` sets."""
 
-GAUGE_PIN = 34
-EMPTY_UV = 150000
-FULL_UV = 2450000
+from lowtide.gauges.analogue import Analogue
+
+TABLE = "150000:0 2450000:1000"
+
+
+def gauge(hal):
+    """Return the gauge's driver."""
+    return Analogue(hal.adc_read_uv(34), 100000, 2600000)

@@ -10,6 +10,7 @@ import struct
 from micropython import const
 
 from lowtide import record as r
+from lowtide.forecast import Forecast
 from lowtide.gauges import GaugeFault
 from lowtide.level import Level
 from lowtide.orders import Orders
@@ -26,6 +27,7 @@ _DRIFT_OVER_S = const(21600)
 _DRIFT_MOST = const(100000)
 _RTC = "<BBHBBHiIIIIIII"
 _RTC_SIZE = const(40)
+_KEPT_SIZE = const(63)
 _KEPT = (
     "failures",
     "uplinks",
@@ -74,6 +76,7 @@ class Agent:
         # A depletion that was going on starts again at what flash knows of it.
         lowest = None if rec.state == r.NONE else min(1000, rec.lowest_permille)
         self.level = Level(config, lowest)
+        self.forecast = Forecast()
         self.doubt = None
         self.forced = self.safe = False
         self.trouble = None
@@ -120,13 +123,17 @@ class Agent:
         values = [level.low_count, level.refill_count, r.UNKNOWN_PERMILLE]
         if lowest is not None:
             values[2] = lowest
-        data = struct.pack(_RTC, *(values + [getattr(self, name) for name in _KEPT])) + extra
-        return data + struct.pack("<I", binascii.crc32(data))
+        data = struct.pack(_RTC, *(values + [getattr(self, name) for name in _KEPT]))
+        data += self.forecast.pack() + extra
+        return data + struct.pack("<I", binascii.crc32(data, _KEPT_SIZE))
 
     def rtc_resume(self, data):
         """Take back `rtc_pack()`, return its `extra`; else (power was lost) do nothing."""
         kept = data[:-4]
-        if len(kept) < _RTC_SIZE or struct.unpack("<I", data[-4:])[0] != binascii.crc32(kept):
+        # The size in the CRC: what firmware of another layout left does not check out.
+        if len(kept) < _KEPT_SIZE or struct.unpack("<I", data[-4:])[0] != binascii.crc32(
+            kept, _KEPT_SIZE
+        ):
             return b""
         low_count, refill_count, lowest, *values = struct.unpack(_RTC, kept[:_RTC_SIZE])
         for name, value in zip(_KEPT, values):  # noqa: B905
@@ -134,7 +141,8 @@ class Agent:
         if lowest == r.UNKNOWN_PERMILLE:
             lowest = None
         self.level.resume(low_count, refill_count, lowest)
-        return kept[_RTC_SIZE:]
+        self.forecast.resume(kept[_RTC_SIZE:_KEPT_SIZE])
+        return kept[_KEPT_SIZE:]
 
     def woke(self):
         """Note the end of a deep sleep. Return by how many seconds to set the clock forward.
@@ -168,13 +176,14 @@ class Agent:
         self.measured_at = self._time_s()
         try:
             permille = self._gauge.read()
+            self.forecast.reading(permille, self.measured_at)
         except GaugeFault as e:
             self.level.fault()
-            self.doubt = "gauge fault"
-            self.log(str(e))
+            self.doubt = "gauge fault: %s" % e
+            self.log(self.doubt)
             return
         self.doubt = None
-        if self.level.reading(permille):
+        if self.level.reading(permille, self.forecast.days_left()):
             self.log("refilled to %d.%d %%" % divmod(permille, 10))
             self.orders.refilled()
             self.persist()

@@ -33,7 +33,9 @@ slot.capacity int 1 1000000 100
 slot.unit text 1 16 count
 power.mode mode 0 0 mains
 measure.interval_s int 1 86400 900
+gauge.table text 0 200\x20
 level.reorder_pct int 1 60 20
+level.lead_days int 0 60 8
 level.confirm_count int 2 20 3
 level.refill_pct int 5 30 15
 level.refill_count int 2 40 6

@@ -30,12 +30,18 @@ class Level:
         self.permille = None
         self.low_count = self.refill_count = 0
 
-    def reading(self, permille):
-        """Take one reading in. Return True if it completes a refill, which ends the depletion."""
+    def reading(self, permille, days_left=None):
+        """Take one reading in, with the forecast's days until empty where there is one.
+
+        Return True if it completes a refill, which ends the depletion.
+        """
         config = self._config
         reorder = config["level.reorder_pct"] * 10
         self.permille = permille
-        self.low_count = min(self.low_count + 1, 255) if permille < reorder else 0
+        low = permille < reorder or (
+            days_left is not None and days_left < config["level.lead_days"]
+        )
+        self.low_count = min(self.low_count + 1, 255) if low else 0
         if self.lowest_permille is None:
             if self.low:
                 self.lowest_permille = permille

@@ -145,7 +145,9 @@ class Uplink:
         level, reported_at = agent.level.permille, agent.reported_at
         try:
             if level is not None:
-                await self._api.slot_status(slot, level * capacity // 1000, capacity, None)
+                days = agent.forecast.days_left()
+                run_out_s = None if days is None else now_s + days * _DAY_S
+                await self._api.slot_status(slot, level * capacity // 1000, capacity, run_out_s)
             if not 0 <= now_s - reported_at < _DAY_S:
                 await self._api.device_status(now_s)
                 agent.reported_at = now_s

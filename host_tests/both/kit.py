@@ -91,11 +91,14 @@ class FakeGauge:
 
     def __init__(self, permille=500):
         self.permille = permille
+        self.raws: list[int] = []
+        self.levels: list[int] = []
 
     def read(self):
-        """As a driver."""
+        """As `gauge.Gauge`."""
         if self.permille is None:
-            raise GaugeFault("gauge out of range: check its wiring")
+            raise GaugeFault("out of range")
+        self.raws = self.levels = [self.permille] * 9
         return self.permille
 
 

@@ -1,34 +1,37 @@
-"""Analogue gauge: any sensor whose voltage is linear in the amount (resistive, IR, float)."""
+"""Analogue gauge: any sensor with a voltage that tells the amount (resistive, IR, float)."""
 
 from lowtide.gauges import GaugeFault
 
-_BURST = 5
-_RAIL_PERMILLE = 50
-
 
 class Analogue:
-    """Level from a voltage between two calibration points.
+    """A sample is the voltage in microvolts.
 
-    `read_uv() -> int` gives microvolts and is handed in (`ADC.read_uv` on the ESP32: calibrated
-    against the eFuse reference, MicroPython docs "ADC"). `empty_uv` and `full_uv` are the readings
-    of the empty and the full bin; a sensor that falls as the bin fills has `empty_uv > full_uv`.
+    Args:
+        read_uv: `() -> int`, `ADC.read_uv` on the ESP32: corrected by the eFuse reference
+            (MicroPython documentation, "class ADC").
+        least_uv: below it the sensor is disconnected. With 11 dB attenuation the ESP32 measures
+            from 150 to 2450 mV (ESP32 datasheet, "ADC Characteristics") and an open or shorted
+            input may read as 142 mV: let the sensor's own range begin well above that.
+        most_uv: above it the input is saturated, or the sensor has lost its ground.
     """
 
-    def __init__(self, read_uv, empty_uv, full_uv):
-        if empty_uv == full_uv:
-            raise ValueError("gauge: empty_uv and full_uv are equal; measure both bins again")
+    sleep = None
+    below = "out of range"
+    keeps = 0
+
+    def __init__(self, read_uv, least_uv, most_uv):
         self._read_uv = read_uv
-        self._empty_uv = empty_uv
-        self._span_uv = full_uv - empty_uv
+        self._least_uv, self._most_uv = least_uv, most_uv
 
     def read(self):
-        """Return the level in permille (0 to 1000), the median of a short burst.
+        """Return one sample.
 
         Raises:
-            GaugeFault: the voltage lies further outside the calibrated span than noise explains.
+            GaugeFault: disconnected, saturated.
         """
-        uv = sorted(self._read_uv() for _ in range(_BURST))[_BURST // 2]
-        permille = (uv - self._empty_uv) * 1000 // self._span_uv
-        if not -_RAIL_PERMILLE <= permille <= 1000 + _RAIL_PERMILLE:
-            raise GaugeFault("gauge out of range: %d uV; check its wiring and calibration" % uv)
-        return min(1000, max(0, permille))
+        uv = self._read_uv()
+        if uv < self._least_uv:
+            raise GaugeFault("disconnected")
+        if uv > self._most_uv:
+            raise GaugeFault("saturated")
+        return uv

@@ -1,0 +1,92 @@
+"""What became of the bin between two readings: used, refilled or taken away; how long it lasts."""
+
+import struct
+
+from micropython import const
+
+from lowtide.gauges import GaugeFault
+
+_DAY_S = const(86400)
+# In permille of the full bin: two readings that differ by no more than noise have settled. A day
+# that ends so much higher than it began had a refill. A fall of so much from one reading to the
+# next, down to nothing, is nobody's use: it is believed only when it has lasted half a day.
+_NOISE = const(30)
+_RISE = const(100)
+_FALL = const(150)
+_NOTHING = const(40)
+_AWAY_S = const(43200)
+# Days that the mean looks back on, those it takes before it says anything, the longest that one
+# may be (past it, the clock was set), and the slowest use worth a forecast: 1000 days a bin.
+_MEMORY_DAYS = const(16)
+_LEARNED_DAYS = const(7)
+_LONGEST_S = const(2592000)
+_LEAST_PPM = const(1000)
+_PACK = "<iIBIhhhI"
+
+
+class Forecast:
+    """The mean use of a day and its mean deviation, in millionths (ppm) of the full bin.
+
+    A day is 24 h from one settled reading to another, so that what comes and goes with the time of
+    day (a load cell in the afternoon sun) cancels; falls count as use and rises against it, so
+    that noise does too. A day with a refill, or that ends empty, teaches nothing. Eight integers
+    are all that is kept: a reading costs the same in the tenth year.
+    """
+
+    _kept = (0,) * 8
+
+    def reading(self, permille, now_s):
+        """Take one reading in, at Unix seconds of the local clock.
+
+        Raises:
+            GaugeFault: container lifted: nothing left of much at once, not for half a day yet.
+        """
+        use_ppm, spread_ppm, days, since_s, start, settled, last, away_s = self._kept
+        if permille < _NOTHING and permille < settled - _FALL:
+            away_s = away_s or now_s
+            if 0 <= now_s - away_s < _AWAY_S:
+                self._kept = self._kept[:-1] + (away_s,)
+                raise GaugeFault("container lifted")
+            settled = permille
+        if abs(permille - last) <= _NOISE:
+            settled = permille
+            day_s, fall = now_s - since_s, start - permille
+            if not 0 <= day_s < _DAY_S:
+                since_s, start = now_s, permille
+                if 0 < day_s < _LONGEST_S and fall >= -_RISE and permille >= _NOTHING:
+                    day_ppm = fall * 1000 * _DAY_S // day_s
+                    days = min(days + 1, _MEMORY_DAYS)
+                    use_ppm += (day_ppm - use_ppm) // days
+                    spread_ppm += (abs(day_ppm - use_ppm) - spread_ppm) // days
+        self._kept = (use_ppm, spread_ppm, days, since_s, start, settled, permille, 0)
+
+    def days_left(self, wider=0):
+        """Return the whole days until the bin is empty, None where nothing is known of that.
+
+        `wider` 1 is the early end of the range in which to expect it, -1 the late end.
+        """
+        use_ppm, spread_ppm, days, _, _, _, permille, _ = self._kept
+        # One wild day weighs much in a short memory: until it is full, the late end counts.
+        if days < _MEMORY_DAYS:
+            wider -= 1
+        use_ppm += wider * spread_ppm
+        if days < _LEARNED_DAYS or use_ppm < _LEAST_PPM:
+            return None
+        return permille * 1000 // use_ppm
+
+    def pack(self, kept=None):
+        """Return what RTC memory is to keep, and flash.
+
+        `kept`, what this gave some time ago, is returned itself if little was learned since: so
+        flash is written once a day at most, and seldom.
+        """
+        if kept:
+            use_ppm, _, days = struct.unpack(_PACK, kept)[:3]
+            if days == self._kept[2] and abs(use_ppm - self._kept[0]) * 8 <= abs(use_ppm):
+                return kept
+        return struct.pack(_PACK, *self._kept)
+
+    def resume(self, data):
+        """Go on from what `pack()` gave; None is nothing."""
+        if data:
+            self._kept = struct.unpack(_PACK, data)
