@@ -30,6 +30,7 @@ class Console:
         self._time_s, self._set_time, self._write = time_s, set_time, write
         self._json = False
         self._line = bytearray()
+        self._ends: dict[str, tuple] = {}
         self.heard = False
         self.leave = None
         self.on_config = self.selftest = None
@@ -39,6 +40,7 @@ class Console:
             "status": self._status,
             "config": self._set_or_show,
             "measure": self._measure,
+            "calibrate": self._calibrate,
             "order": self._order,
             "why": self._why,
             "log": self._show_log,
@@ -143,8 +145,8 @@ class Console:
 
     def _help(self, _args):
         return {
-            "commands": "help; status; config [NAME [VALUE]]; measure; order [--now]; why; log; "
-            "selftest; time [ISO8601]; sleep; reboot; json on|off"
+            "commands": "help; status; config [NAME [VALUE]]; measure; calibrate; order [--now]; "
+            "why; log; selftest; time [ISO8601]; sleep; reboot; json on|off"
         }
 
     def _level(self):
@@ -152,7 +154,7 @@ class Console:
         try:
             return self._gauge.read() / 1000, None
         except Exception as e:  # noqa: BLE001 - whatever a driver raises belongs on the screen
-            return None, str(e)
+            return None, "gauge fault: %s" % e
 
     def _status(self, _args):
         agent, rec, config = self._agent, self._agent.rec, self._config
@@ -189,9 +191,21 @@ class Console:
 
     def _measure(self, _args):
         level, fault = self._level()
-        if fault:
-            raise ValueError(fault)
-        return {"level": level}
+        raws, levels = self._gauge.raws, self._gauge.levels
+        return {
+            "raw": " ".join(map(str, raws)),
+            "filtered": raws[len(raws) // 2] if raws else None,
+            "outliers": sum([abs(each - levels[len(levels) // 2]) > 25 for each in levels]),
+            "level": level,
+            "fault": fault,
+        }
+
+    def _calibrate(self, args):
+        from lowtide.calibrate import calibrate
+
+        # A bin in somebody's hands orders nothing: low is confirmed anew from here.
+        self._agent.level.fault()
+        return calibrate(self._gauge, self._config, self._ends, args)
 
     def _order(self, args):
         if args not in ([], ["--now"]):
@@ -205,14 +219,18 @@ class Console:
         agent = self._agent
         level = agent.level.permille
         verdict = agent.verdict(self._time_s())
+        days, soon, late = [agent.forecast.days_left(wider) for wider in (0, 1, -1)]
+        forecast = None
+        if days is not None:
+            forecast = "empty in %d days (%d to %s)" % (days, soon, "?" if late is None else late)
         return {
-            "why": verdict.why,
+            "why": "%s; %s" % (verdict.why, forecast or "no forecast yet"),
             "level": None if level is None else level / 1000,
             "measured": dates.iso(agent.measured_at) if agent.measured_at else None,
             "threshold": self._config["level.reorder_pct"] / 100,
             "low_readings": "%d of %d"
             % (agent.level.low_count, self._config["level.confirm_count"]),
-            "forecast": None,
+            "forecast": forecast,
             "next_order": dates.iso(verdict.at_s) if verdict.at_s else None,
         }
 

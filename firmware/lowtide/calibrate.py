@@ -1,0 +1,37 @@
+"""`calibrate` leads a person through an empty and a full bin. Loaded only when it is used."""
+
+
+def calibrate(gauge, config, ends, args):
+    """Take the step `args[0]`; return the answer. `ends` is the caller's to keep between steps.
+
+    `empty` and `full`, in either order, make the calibration of two points. `tare` moves the one
+    there is to where the bin is empty now. A gauge that counts is set to 0 by `full`.
+
+    Raises:
+        ValueError: no such step, or too little between empty and full; nothing changed.
+        GaugeFault: the sensor's own; nothing changed.
+    """
+    step = " ".join(args)
+    if step == "full" and hasattr(gauge.driver, "refilled"):
+        gauge.driver.refilled()
+    gauge.sample()
+    raws = gauge.raws
+    if step == "tare":
+        points, table = gauge.points(), ""
+        # The first point is the empty bin, or else the last.
+        shift = raws[4] - points[-1 if points[0][1] else 0][0]
+        for at, level in points:
+            table += "%d:%d " % (at + shift, level)
+    elif step in ("empty", "full"):
+        ends[step] = raws[4]
+        if len(ends) < 2:
+            return {"raw": raws[4], "next": "the other end"}
+        empty, full = ends.pop("empty"), ends.pop("full")
+        # One sample at either side may be an outlier.
+        if abs(full - empty) <= 20 * (raws[7] - raws[1]):
+            raise ValueError("no difference: begin anew")
+        table = "%d:0 %d:1000" % (empty, full)
+    else:
+        raise ValueError("empty, full or tare?")
+    config.set("gauge.table", table)
+    return {"table": table}
