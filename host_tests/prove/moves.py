@@ -202,7 +202,7 @@ def _rtc_key(data, local_s):
     if not data:
         return ()
     low, refill, lowest, failures, *_, retry, asked, reported, verified = struct.unpack(
-        agent._RTC, data[:-4]
+        agent._RTC, data[: agent._RTC_SIZE]
     )
     # Odd and even failures ask the time elsewhere; no day here comes near the cap of its uplinks.
     failures = min(failures, 6 + failures % 2)

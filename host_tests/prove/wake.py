@@ -40,6 +40,8 @@ class Settings(dict):
 SETTINGS = Settings({name: point(name)[1] for name in names()})
 SETTINGS.update({"slot.id": SLOT, "level.confirm_count": 2, "level.refill_count": 2})
 SETTINGS["measure.interval_s"] = 1
+# The reorder point alone decides: what a forecast has learned would be as many states as days.
+SETTINGS["level.lead_days"] = 0
 
 
 def shipping_app():
