@@ -96,7 +96,7 @@ class Hal:
         return min(n, 30)
 
     def adc_read_uv(self, pin):
-        """As `hal`; a microvolt is a permille here."""
+        """As `hal`."""
         return lambda: self.level
 
     def deepsleep_s(self, seconds):
@@ -113,7 +113,14 @@ class Hal:
 class Board:
     """As the module `board`."""
 
-    GAUGE_PIN, EMPTY_UV, FULL_UV = 0, 0, 1000
+    TABLE = "0:0 1000:1000"
+
+    @staticmethod
+    def gauge(hal):
+        """As the board's file: a microvolt is a permille here."""
+        from lowtide.gauges.analogue import Analogue
+
+        return Analogue(hal.adc_read_uv(0), 0, 1000)
 
 
 def shipping_app(hal):

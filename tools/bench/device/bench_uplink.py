@@ -9,6 +9,7 @@ from lowtide import SINCE_S
 from lowtide import record as r
 from lowtide.agent import Agent
 from lowtide.config import Config
+from lowtide.gauge import Gauge
 from lowtide.gauges.analogue import Analogue
 from lowtide.link import Link
 from lowtide.log import Log
@@ -44,7 +45,7 @@ def build_uplink(o):
     log = Log(time_s, lambda line: None)
     store = Store("config.rec", 1)
     config = Config(store, *store.load())
-    gauge = Analogue(lambda: o["gauge_uv"], 0, 1000)
+    gauge = Gauge(Analogue(lambda: o["gauge_uv"], 0, 1000), config, "0:0 1000:1000")
     store = Store("order.rec", 1)
     agent = Agent(config, store, store.load(), gauge, time_s, log, lambda n: n, SINCE_S)
     for _ in range(config["level.confirm_count"]):
