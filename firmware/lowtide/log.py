@@ -1,11 +1,6 @@
 """The log: the last lines in memory, each printed as it comes. The one place that prints."""
 
-from micropython import const
-
 from lowtide import dates
-
-_KEEP = const(24)
-_WIDTH = const(160)
 
 
 class Log:
@@ -18,9 +13,9 @@ class Log:
 
     def __call__(self, text):
         """Log one line, cut to 160 characters; never a secret (callers pass none)."""
-        line = "%s %s" % (dates.iso(self._time_s()), text)
-        line = "".join(c if " " <= c <= "~" else "?" for c in line[:_WIDTH])
-        self.lines.append(line)
-        if len(self.lines) > _KEEP:
-            self.lines.pop(0)
-        self._write(line + "\n")
+        line = bytearray("%s %s" % (dates.iso(self._time_s()), text), "utf-8")[:160]
+        for at, byte in enumerate(line):
+            if not 32 <= byte < 127:
+                line[at] = 63
+        self.lines = self.lines[-23:] + [line.decode()]
+        self._write(self.lines[-1] + "\n")

@@ -10,11 +10,11 @@ from lowtide import record as r
 _DAY_S = const(86400)
 # Rule 6: the resolution ends 72 h after the order; 6 h of slack each way covers a missed poll.
 _LAPSE_SLACK_S = const(21600)
-_OPEN = (r.PLACED, r.RESOLUTION, r.CONFIRMED)
-_PLACED_CODES = ("STANDARD_ORDER_PLACED", "TEST_ORDER_PLACED")
-_OPEN_STATUS = ("Pending", "Authorized", "Processing")
-_SHIPPED_STATUS = ("Shipped", "Closed")
-_CANCELLED_STATUS = ("Cancelled", "Canceled")
+# What the service says, to be split: a tuple of texts takes four times the heap.
+_PLACED_CODES = const("STANDARD_ORDER_PLACED TEST_ORDER_PLACED")
+_OPEN_STATUS = const("Pending Authorized Processing")
+_SHIPPED_STATUS = const("Shipped Closed")
+_CANCELLED_STATUS = const("Cancelled Canceled")
 
 
 class Verdict:
@@ -39,7 +39,7 @@ class Orders:
 
     # -- deciding -------------------------------------------------------------------------------
 
-    def verdict(self, now_s, low, doubt=None, forced=False):
+    def verdict(self, now_s, low, doubt, forced):
         """Judge whether Replenish may be sent at `now_s` (to buy: a verified time, rule 8).
 
         `low`: confirmed low by this wake's reading. `doubt`: None, or why nothing may be bought
@@ -48,20 +48,20 @@ class Orders:
         rec = self.rec
         if rec.blocked:
             doubt = doubt or "blocked: %s" % r.BLOCKS[rec.blocked]
-        if doubt or not low:
-            return Verdict(False, "rule 9: " + doubt if doubt else "rule 3: not confirmed low")
+        if doubt:
+            return Verdict(False, "rule 9: " + doubt)
+        if not low:
+            return Verdict(False, "rule 3: not confirmed low")
         if self._in_window(now_s):
-            return Verdict(not forced, "rule 4: inside the repeat window", now_s, True)
+            return Verdict(not forced, "rule 4: in the repeat window", now_s, True)
         why, at_s = self._by_state(now_s)
         if forced:
-            if self._seen_open or (rec.state in _OPEN and not at_s):
-                return Verdict(False, "rule 10: an order is known to be open")
+            if self._seen_open or (self.askable() and not at_s):
+                return Verdict(False, "rule 10: an order is open")
             return Verdict(True, "rule 10: by hand", now_s)
-        if not at_s:
-            return Verdict(False, why)
-        if rec.attempt_at:
-            at_s = max(at_s, rec.attempt_at + self._config["order.min_interval_s"])
-        return Verdict(at_s <= now_s, why, max(at_s, now_s))
+        if at_s:
+            at_s = max(at_s, now_s, rec.attempt_at + self._config["order.min_interval_s"])
+        return Verdict(at_s == now_s, why, at_s)
 
     def _in_window(self, now_s):
         rec = self.rec
@@ -76,36 +76,31 @@ class Orders:
         # -> (why, earliest time); 0 for not before something else happens.
         rec = self.rec
         if rec.state == r.NONE:
-            return "rule 2: first order of this depletion", now_s
+            return "rule 2: first of this depletion", now_s
         if rec.state == r.SHIPPED:
-            return "rule 7: shipped; waits for the refill", 0
+            return "rule 7: shipped; needs a refill", 0
         if rec.state == r.CANCELLED:
             return self._after_cancel(now_s)
-        if self.askable() and rec.state in _OPEN:
+        if self.askable() and rec.state != r.IN_PROGRESS:
             return "rule 2: an order is open", 0
-        if not rec.horizon_at:
-            return "rule 7: nothing is known; waits for a verified time", 0
-        return "rule 7: nothing is known of the order", (
-            rec.horizon_at + self._config["order.horizon_s"]
-        )
+        at_s = rec.horizon_at
+        if at_s:
+            at_s += self._config["order.horizon_s"]
+        return "rule 7: no news of the order", at_s
 
     def _after_cancel(self, now_s):
         rec = self.rec
         if rec.lapsed:
-            if rec.lapses > 1:
-                return "rule 6: lapsed twice; waits for a refill", 0
-            return "rule 6: the resolution lapsed", now_s
-        if rec.cancels > 1:
-            return "rule 5: cancelled twice; waits for a refill", 0
-        hold_s = self._config["order.cancel_hold_s"]
-        return "rule 5: the customer cancelled", rec.cancelled_at + hold_s
+            why, times, at_s = "rule 6: lapsed", rec.lapses, now_s
+        else:
+            hold_s = self._config["order.cancel_hold_s"]
+            why, times, at_s = "rule 5: cancelled", rec.cancels, rec.cancelled_at + hold_s
+        return (why, at_s) if times < 2 else (why + " twice; needs a refill", 0)
 
     def askable(self):
         """Whether GetOrderInfo can be asked: an open order, an id, and not refused for 3 days."""
         rec = self.rec
-        return (rec.state in _OPEN or rec.state == r.IN_PROGRESS) and bool(
-            rec.event_id and rec.bad_days < 3
-        )
+        return r.PLACED <= rec.state <= r.CONFIRMED and rec.event_id != "" and rec.bad_days < 3
 
     def ask_interval_s(self):
         """Return how often to ask about the open order, in seconds."""
@@ -126,10 +121,9 @@ class Orders:
         """SubscriptionInfo answered: True, False, or None where it does not list the slot."""
         rec = self.rec
         if rec.blocked in (r.FREE, r.UNSUBSCRIBED, r.NOT_LISTED):
+            rec.blocked = r.FREE if subscribed else r.UNSUBSCRIBED
             if subscribed is None:
                 rec.blocked = r.NOT_LISTED
-            else:
-                rec.blocked = r.FREE if subscribed else r.UNSUBSCRIBED
 
     def sending(self, now_s, verdict):
         """A Replenish goes out next: the intent, to be in flash before its first byte (rule 1)."""
@@ -139,22 +133,20 @@ class Orders:
             rec.state = r.ATTEMPT
             rec.attempt_at = rec.horizon_at = now_s
 
-    def answered(self, detail_code, event_id, now_s, repeat):
+    def answered(self, code, event_id, now_s, repeat):
         """Replenish answered 200. Return False, with nothing changed, if the code is unknown."""
         rec = self.rec
         if not isinstance(event_id, str) or len(event_id.encode()) > r.MAX_ID:
             event_id = ""
-        if detail_code in _PLACED_CODES:
+        if code in _PLACED_CODES.split():
             self._enter_order(r.PLACED, event_id, now_s)
-        elif detail_code == "ORDER_INPROGRESS":
-            own = repeat and not (event_id and event_id == rec.event_id)
-            if own:
-                self._enter_order(r.PLACED, event_id, rec.attempt_at)
-            else:
-                self._enter_order(r.IN_PROGRESS, event_id, 0)
-            rec.horizon_at = now_s
-        else:
+        elif code != "ORDER_INPROGRESS":
             return False
+        elif repeat and (not event_id or event_id != rec.event_id):
+            self._enter_order(r.PLACED, event_id, rec.attempt_at)
+        else:
+            self._enter_order(r.IN_PROGRESS, event_id, rec.ordered_at)
+        rec.horizon_at = now_s
         return True
 
     def _enter_order(self, state, event_id, ordered_at):
@@ -162,10 +154,8 @@ class Orders:
         self._seen_open = False
         rec.state = state
         rec.event_id = event_id
-        if ordered_at:
-            rec.ordered_at = rec.horizon_at = ordered_at
-        rec.late = rec.lapsed = 0
-        rec.bad_days = rec.bad_day = 0
+        rec.ordered_at = ordered_at
+        rec.late = rec.lapsed = rec.bad_days = rec.bad_day = 0
 
     def refused(self, block, repeat):
         """Replenish was refused for certain (4xx). An earlier unanswered send stays unknown."""
@@ -183,37 +173,27 @@ class Orders:
         """GetOrderInfo knows the order for this slot; `status` as sent, `has_date` delivery."""
         rec = self.rec
         rec.bad_days = rec.bad_day = 0
-        self._seen_open = status in _OPEN_STATUS
-        if status in _CANCELLED_STATUS:
-            self._cancelled(now_s)
+        self._seen_open = status in _OPEN_STATUS.split()
+        lapse_s = now_s - rec.ordered_at - self._config["order.resolution_window_s"]
+        if status in _CANCELLED_STATUS.split():
+            if rec.state == r.RESOLUTION and rec.late and lapse_s <= _LAPSE_SLACK_S:
+                rec.lapsed = 1
+                rec.lapses += 1
+            else:
+                rec.cancels += 1
+            rec.state = r.CANCELLED
+            rec.cancelled_at = now_s
         elif rec.state == r.IN_PROGRESS:
             # Not this depletion's order: shipped or open, it settles nothing for this one.
             return
-        elif status in _SHIPPED_STATUS:
+        elif status in _SHIPPED_STATUS.split():
             rec.state = r.SHIPPED
-        elif status in _OPEN_STATUS:
+        elif self._seen_open:
             if has_date:
                 rec.state = r.CONFIRMED
             elif now_s >= rec.ordered_at + self._config["order.resolution_after_s"]:
                 rec.state = r.RESOLUTION
-                window_s = self._config["order.resolution_window_s"]
-                if now_s >= rec.ordered_at + window_s - _LAPSE_SLACK_S:
-                    rec.late = 1
-
-    def _cancelled(self, now_s):
-        rec = self.rec
-        window_s = self._config["order.resolution_window_s"]
-        rec.lapsed = int(
-            rec.state == r.RESOLUTION
-            and rec.late
-            and now_s <= rec.ordered_at + window_s + _LAPSE_SLACK_S
-        )
-        if rec.lapsed:
-            rec.lapses += 1
-        else:
-            rec.cancels += 1
-        rec.state = r.CANCELLED
-        rec.cancelled_at = now_s
+                rec.late |= lapse_s >= -_LAPSE_SLACK_S
 
     def order_info_refused(self, now_s):
         """GetOrderInfo refused the id: on three different days, and nothing is known (rule 7)."""
@@ -229,9 +209,6 @@ class Orders:
     def refilled(self):
         """The depletion ended. The last id and the time of the last order stay."""
         rec = self.rec
-        self._seen_open = False
-        rec.state = r.NONE
-        rec.late = rec.lapsed = 0
-        rec.cancels = rec.lapses = rec.bad_days = rec.bad_day = 0
-        rec.horizon_at = rec.cancelled_at = 0
+        self._enter_order(r.NONE, rec.event_id, rec.ordered_at)
+        rec.cancels = rec.lapses = rec.horizon_at = rec.cancelled_at = 0
         rec.lowest_permille = r.UNKNOWN_PERMILLE

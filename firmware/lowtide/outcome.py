@@ -1,11 +1,9 @@
 """What can come of loading a file and of calling the service: shared by I/O and decisions."""
 
-from micropython import const
-
-OK = const(0)
-ABSENT = const(1)
-CORRUPT = const(2)
-NEWER = const(3)
+OK = 0
+ABSENT = 1
+CORRUPT = 2
+NEWER = 3
 
 
 class Fault(Exception):

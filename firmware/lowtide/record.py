@@ -34,21 +34,10 @@ BLOCKS = (None, "unsubscribed", "revoked", "no_such_slot", "no_such_slot")
 UNKNOWN_PERMILLE = const(0xFFFF)
 MAX_ID = const(255)
 
-# Schema 1, little-endian: the fields in this order, then the id in UTF-8.
-_FORMAT = "<7B2H4I"
+# Schema 1, little-endian: the fields of `Record` in its order, then the id in UTF-8.
+_FORMAT = const("<7B2H4I")
 _SIZE = const(27)
-_TIMES = ("attempt_at", "ordered_at", "horizon_at", "cancelled_at")
-_FIELDS = (
-    "state",
-    "blocked",
-    "late",
-    "lapsed",
-    "cancels",
-    "lapses",
-    "bad_days",
-    "bad_day",
-    "lowest_permille",
-) + _TIMES
+_NEW = const(b"\0\0\0\0\0\0\0\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 
 
 class Record:
@@ -62,25 +51,13 @@ class Record:
     bytes.
     """
 
-    state: int
-    blocked: int
-    late: int
-    lapsed: int
-    cancels: int
-    lapses: int
-    bad_days: int
-    bad_day: int
-    lowest_permille: int
-    attempt_at: int
-    ordered_at: int
-    horizon_at: int
-    cancelled_at: int
-
-    def __init__(self):
-        for name in _FIELDS:
-            setattr(self, name, 0)
-        self.lowest_permille = UNKNOWN_PERMILLE
-        self.event_id = ""
+    def __init__(self, data=_NEW):
+        (
+            self.state, self.blocked, self.late, self.lapsed, self.cancels, self.lapses,
+            self.bad_days, self.bad_day, self.lowest_permille,
+            self.attempt_at, self.ordered_at, self.horizon_at, self.cancelled_at,
+        ) = struct.unpack(_FORMAT, data[:_SIZE])  # fmt: skip
+        self.event_id = data[_SIZE:].decode()
 
     def in_doubt(self):
         """Become what a lost or damaged record counts as (rule 9): an attempt, window over."""
@@ -89,17 +66,23 @@ class Record:
 
     def clamp(self, now_s):
         """Bring times later than the verified now back to it (rule 8)."""
-        for name in _TIMES:
-            setattr(self, name, min(getattr(self, name), now_s))
+        self.attempt_at = min(self.attempt_at, now_s)
+        self.ordered_at = min(self.ordered_at, now_s)
+        self.horizon_at = min(self.horizon_at, now_s)
+        self.cancelled_at = min(self.cancelled_at, now_s)
 
     def latest_s(self):
         """Return the latest time in the record: the calendar was at least there once."""
-        return max([getattr(self, name) for name in _TIMES])
+        return max(self.attempt_at, self.ordered_at, self.horizon_at, self.cancelled_at)
 
     def pack(self):
         """Return the record as bytes."""
-        values = [getattr(self, name) for name in _FIELDS]
-        return struct.pack(_FORMAT, *values) + self.event_id.encode()
+        return struct.pack(
+            _FORMAT,
+            self.state, self.blocked, self.late, self.lapsed, self.cancels, self.lapses,
+            self.bad_days, self.bad_day, self.lowest_permille,
+            self.attempt_at, self.ordered_at, self.horizon_at, self.cancelled_at,
+        ) + self.event_id.encode()  # fmt: skip
 
 
 def unpack(data):
@@ -108,11 +91,8 @@ def unpack(data):
     Raises:
         ValueError: the bytes are not a record that this firmware could have written.
     """
-    rec = Record()
     if _SIZE <= len(data) <= _SIZE + MAX_ID:
-        for name, value in zip(_FIELDS, struct.unpack(_FORMAT, data[:_SIZE])):  # noqa: B905
-            setattr(rec, name, value)
-        rec.event_id = data[_SIZE:].decode()
+        rec = Record(data)
         if rec.state < len(STATES) and rec.blocked < len(BLOCKS):
             return rec
     raise ValueError("order record: not understood")

@@ -13,10 +13,13 @@ from micropython import const
 
 from lowtide.outcome import ABSENT, CORRUPT, NEWER, OK
 
-_MAGIC = b"LT"
-_HEAD = "<2sBIH"
+_MAGIC = const(b"LT")
+_HEAD = const("<2sBIH")
 _HEAD_SIZE = const(9)
 _CRC_SIZE = const(4)
+_FRAME_SIZE = const(13)
+# The CRC-32 of anything with its own CRC-32 behind it, little-endian.
+_CRC_OF_ALL = const(0x2144DF1C)
 
 
 class Store:
@@ -41,16 +44,14 @@ class Store:
             if e.errno == errno.ENOENT:
                 return ABSENT, None
             raise
-        if len(data) < _HEAD_SIZE + _CRC_SIZE:
+        if len(data) < _FRAME_SIZE or binascii.crc32(data) != _CRC_OF_ALL:
             return CORRUPT, None
         magic, self.schema, self._sequence, size = struct.unpack(_HEAD, data[:_HEAD_SIZE])
-        body = memoryview(data)[:-_CRC_SIZE]
-        crc = struct.unpack("<I", data[-_CRC_SIZE:])[0]
-        if magic != _MAGIC or len(body) != _HEAD_SIZE + size or binascii.crc32(body) != crc:
+        if magic != _MAGIC or len(data) != size + _FRAME_SIZE:
             return CORRUPT, None
         if self.schema > self._schema:
             return NEWER, None
-        return OK, bytes(body[_HEAD_SIZE:])
+        return OK, data[_HEAD_SIZE:-_CRC_SIZE]
 
     def save(self, payload):
         """Make `payload` the content; it is in flash when this returns. True if it was written.
@@ -61,13 +62,12 @@ class Store:
         # Compared with the flash itself: a copy in memory would cost what a token takes.
         if self.load() == (OK, payload):
             return False
-        sequence = (self._sequence + 1) & 0xFFFFFFFF
-        body = struct.pack(_HEAD, _MAGIC, self._schema, sequence, len(payload)) + payload
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        body = struct.pack(_HEAD, _MAGIC, self._schema, self._sequence, len(payload)) + payload
         tmp = self._path + ".tmp"
         # Not `with`: leaving it on an exception would commit a truncated file.
         f = open(tmp, "wb")  # noqa: SIM115
         f.write(body + struct.pack("<I", binascii.crc32(body)))
         f.close()
         os.rename(tmp, self._path)
-        self._sequence = sequence
         return True

@@ -722,7 +722,7 @@ def test_rule_9_a_slot_that_is_not_listed_buys_nothing():
 
 def test_rule_9_a_damaged_configuration_buys_nothing():
     device = Device().low()
-    device.config._damaged = True
+    device.config._bad["wifi.ssid"] = "configuration damaged"
     device.agent.config_changed("")
     assert device.agent.uplink_due() is None
     device.talk()
