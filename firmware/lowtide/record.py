@@ -4,15 +4,10 @@ import struct
 
 from micropython import const
 
-NONE = const(0)
-ATTEMPT = const(1)
-PLACED = const(2)
-IN_PROGRESS = const(3)
-RESOLUTION = const(4)
-CONFIRMED = const(5)
-SHIPPED = const(6)
-CANCELLED = const(7)
-STATES = (
+# Stored as numbers: only ever add at the end. PLACED to CONFIRMED: GetOrderInfo can be asked.
+NONE, ATTEMPT, PLACED, IN_PROGRESS, RESOLUTION, CONFIRMED, SHIPPED, CANCELLED = range(8)
+# A list: in a constant tuple each text takes 64 bytes of the 64-bit host's heap, and not 20.
+STATES = [
     "none",
     "attempt",
     "placed",
@@ -21,22 +16,19 @@ STATES = (
     "confirmed",
     "shipped",
     "cancelled",
-)
+]
 
-FREE = const(0)
-UNSUBSCRIBED = const(1)
-REVOKED = const(2)
-NO_SUCH_SLOT = const(3)
-NOT_LISTED = const(4)
+FREE, UNSUBSCRIBED, REVOKED, NO_SUCH_SLOT, NOT_LISTED = range(5)
 # Not listed by SubscriptionInfo heals itself; a 404 of Replenish waits for a new slot.id.
 BLOCKS = (None, "unsubscribed", "revoked", "no_such_slot", "no_such_slot")
 
-UNKNOWN_PERMILLE = const(0xFFFF)
+UNKNOWN_PERMILLE = 0xFFFF
 MAX_ID = const(255)
 
 # Schema 1, little-endian: the fields of `Record` in its order, then the id in UTF-8.
 _FORMAT = const("<7B2H4I")
 _SIZE = const(27)
+# No order yet: all zero, but for the lowest level, which is unknown.
 _NEW = const(b"\0\0\0\0\0\0\0\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 
 
