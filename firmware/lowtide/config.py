@@ -6,45 +6,47 @@ from micropython import const
 
 from lowtide.outcome import ABSENT
 
-INT = "int"
-SECRET = "secret"
+# Kinds of setting. Besides them "t", any text, and a choice, with a bar between its values.
+INT = "i"
+SECRET = "s"
+_HOST = const("h")
+_NET = const("n")
 
-# Name, kind, least, most (text is counted in characters), default. The unit is in the name. A
-# kind with a bar is a choice. One string and not a dict of tuples: that would take 8 KB of heap
-# on the 64-bit host, all the time.
+# Name, kind, least, most (text is counted in characters), default. The unit is in the name. One
+# string and not a dict of tuples: that would take 8 KB of heap on the 64-bit host, all the time.
 _TABLE = const("""
-wifi.ssid text 0 32\x20
-wifi.password secret 0 63\x20
-wifi.static net 0 63\x20
-drs.host host 1 128 dash-replenishment-service-na.amazon.com
-drs.port int 1 65535 443
-lwa.host host 1 128 api.amazon.com
-lwa.port int 1 65535 443
-lwa.client_id text 0 256\x20
-lwa.client_secret secret 0 256\x20
-lwa.refresh_token secret 0 2048\x20
-ntp.host host 1 128 pool.ntp.org
-ntp.port int 1 65535 123
-device.model text 0 64\x20
-device.serial text 0 64\x20
-slot.id text 0 128\x20
-slot.capacity int 1 1000000 100
-slot.unit text 1 16 count
+wifi.ssid t 0 32\x20
+wifi.password s 0 63\x20
+wifi.static n 0 63\x20
+drs.host h 1 128 dash-replenishment-service-na.amazon.com
+drs.port i 1 65535 443
+lwa.host h 1 128 api.amazon.com
+lwa.port i 1 65535 443
+lwa.client_id t 0 256\x20
+lwa.client_secret s 0 256\x20
+lwa.refresh_token s 0 2048\x20
+ntp.host h 1 128 pool.ntp.org
+ntp.port i 1 65535 123
+device.model t 0 64\x20
+device.serial t 0 64\x20
+slot.id t 0 128\x20
+slot.capacity i 1 1000000 100
+slot.unit t 1 16 count
 power.mode mains|battery 0 0 mains
-measure.interval_s int 1 86400 900
-gauge.table text 0 200\x20
-level.reorder_pct int 1 60 20
-level.lead_days int 0 60 8
-level.confirm_count int 2 20 3
-level.refill_pct int 5 30 15
-level.refill_count int 2 40 6
-order.repeat_window_s int 0 86400 43200
-order.poll_interval_s int 600 86400 14400
-order.resolution_after_s int 600 86400 3600
-order.resolution_window_s int 86400 864000 259200
-order.cancel_hold_s int 86400 8640000 432000
-order.horizon_s int 172800 8640000 864000
-order.min_interval_s int 3600 8640000 86400
+measure.interval_s i 1 86400 900
+gauge.table t 0 200\x20
+level.reorder_pct i 1 60 20
+level.lead_days i 0 60 8
+level.confirm_count i 2 20 3
+level.refill_pct i 5 30 15
+level.refill_count i 2 40 6
+order.repeat_window_s i 0 86400 43200
+order.poll_interval_s i 600 86400 14400
+order.resolution_after_s i 600 86400 3600
+order.resolution_window_s i 86400 864000 259200
+order.cancel_hold_s i 86400 8640000 432000
+order.horizon_s i 172800 8640000 864000
+order.min_interval_s i 3600 8640000 86400
 """)
 # What the agent cannot work without. A public (PKCE) client has no secret.
 _REQUIRED = const("wifi.ssid lwa.client_id lwa.refresh_token slot.id")
@@ -91,17 +93,17 @@ def check(name, value):
         if isinstance(value, str) and least <= len(value) <= most and _fits(kind, value):
             return value
         want = "%d to %d printable characters" % (least, most)
-        if kind == "host":
+        if kind == _HOST:
             want += ", without https:// or port"
-        elif kind == "net":
+        elif kind == _NET:
             want += ": four addresses (own, mask, gateway, DNS) or none"
     raise ValueError("%s: want %s" % (name, want))
 
 
 def _fits(kind, text):
-    if kind == "host" and ("/" in text or ":" in text or " " in text):
+    if kind == _HOST and ("/" in text or ":" in text or " " in text):
         return False
-    if kind == "net" and text:
+    if kind == _NET and text:
         numbers = text.replace(" ", ".").split(".")
         for number in numbers:
             if not number.isdigit() or int(number) > 255:
