@@ -5,7 +5,22 @@ Rule numbers are those of the README. Times are Unix seconds.
 
 from micropython import const
 
-from lowtide import record as r
+from lowtide.record import BLOCKS
+
+# The numbers of `record`, again: the compiler folds a constant only in the module that has it.
+_NONE = const(0)
+_ATTEMPT = const(1)
+_PLACED = const(2)
+_IN_PROGRESS = const(3)
+_RESOLUTION = const(4)
+_CONFIRMED = const(5)
+_SHIPPED = const(6)
+_CANCELLED = const(7)
+_FREE = const(0)
+_UNSUBSCRIBED = const(1)
+_NOT_LISTED = const(4)
+_UNKNOWN_PERMILLE = const(0xFFFF)
+_MAX_ID = const(255)
 
 _DAY_S = const(86400)
 # Rule 6: the resolution ends 72 h after the order; 6 h of slack each way covers a missed poll.
@@ -35,7 +50,7 @@ class Orders:
         self.rec = rec
         self._config = config
         self._seen_open = False
-        self._before = (r.NONE, 0, 0)
+        self._before = (_NONE, 0, 0)
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -47,7 +62,7 @@ class Orders:
         """
         rec = self.rec
         if rec.blocked:
-            doubt = doubt or "blocked: %s" % r.BLOCKS[rec.blocked]
+            doubt = doubt or "blocked: %s" % BLOCKS[rec.blocked]
         if doubt:
             return Verdict(False, "rule 9: " + doubt)
         if not low:
@@ -66,7 +81,7 @@ class Orders:
     def _in_window(self, now_s):
         rec = self.rec
         return (
-            rec.state == r.ATTEMPT
+            rec.state == _ATTEMPT
             # After a certain refusal the horizon is the older attempt's again: no window.
             and rec.attempt_at == rec.horizon_at
             and now_s - rec.attempt_at < self._config["order.repeat_window_s"]
@@ -75,13 +90,13 @@ class Orders:
     def _by_state(self, now_s):
         # -> (why, earliest time); 0 for not before something else happens.
         rec = self.rec
-        if rec.state == r.NONE:
+        if rec.state == _NONE:
             return "rule 2: first of this depletion", now_s
-        if rec.state == r.SHIPPED:
+        if rec.state == _SHIPPED:
             return "rule 7: shipped; needs a refill", 0
-        if rec.state == r.CANCELLED:
+        if rec.state == _CANCELLED:
             return self._after_cancel(now_s)
-        if self.askable() and rec.state != r.IN_PROGRESS:
+        if self.askable() and rec.state != _IN_PROGRESS:
             return "rule 2: an order is open", 0
         at_s = rec.horizon_at
         if at_s:
@@ -100,11 +115,11 @@ class Orders:
     def askable(self):
         """Whether GetOrderInfo can be asked: an open order, an id, and not refused for 3 days."""
         rec = self.rec
-        return r.PLACED <= rec.state <= r.CONFIRMED and rec.event_id != "" and rec.bad_days < 3
+        return _PLACED <= rec.state <= _CONFIRMED and rec.event_id != "" and rec.bad_days < 3
 
     def ask_interval_s(self):
         """Return how often to ask about the open order, in seconds."""
-        if self.rec.state in (r.PLACED, r.RESOLUTION):
+        if self.rec.state in (_PLACED, _RESOLUTION):
             return self._config["order.poll_interval_s"]
         return _DAY_S
 
@@ -114,38 +129,38 @@ class Orders:
         """A verified time is known: times of the future count as now; a horizon may start."""
         rec = self.rec
         rec.clamp(now_s)
-        if not rec.horizon_at and rec.state in (r.ATTEMPT, r.IN_PROGRESS):
+        if not rec.horizon_at and rec.state in (_ATTEMPT, _IN_PROGRESS):
             rec.horizon_at = now_s
 
     def subscription(self, subscribed):
         """SubscriptionInfo answered: True, False, or None where it does not list the slot."""
         rec = self.rec
-        if rec.blocked in (r.FREE, r.UNSUBSCRIBED, r.NOT_LISTED):
-            rec.blocked = r.FREE if subscribed else r.UNSUBSCRIBED
+        if rec.blocked in (_FREE, _UNSUBSCRIBED, _NOT_LISTED):
+            rec.blocked = _FREE if subscribed else _UNSUBSCRIBED
             if subscribed is None:
-                rec.blocked = r.NOT_LISTED
+                rec.blocked = _NOT_LISTED
 
     def sending(self, now_s, verdict):
         """A Replenish goes out next: the intent, to be in flash before its first byte (rule 1)."""
         rec = self.rec
         if not verdict.repeat:
             self._before = (rec.state, rec.horizon_at, rec.attempt_at)
-            rec.state = r.ATTEMPT
+            rec.state = _ATTEMPT
             rec.attempt_at = rec.horizon_at = now_s
 
     def answered(self, code, event_id, now_s, repeat):
         """Replenish answered 200. Return False, with nothing changed, if the code is unknown."""
         rec = self.rec
-        if not isinstance(event_id, str) or len(event_id.encode()) > r.MAX_ID:
+        if not isinstance(event_id, str) or len(event_id.encode()) > _MAX_ID:
             event_id = ""
         if code in _PLACED_CODES.split():
-            self._enter_order(r.PLACED, event_id, now_s)
+            self._enter_order(_PLACED, event_id, now_s)
         elif code != "ORDER_INPROGRESS":
             return False
         elif repeat and (not event_id or event_id != rec.event_id):
-            self._enter_order(r.PLACED, event_id, rec.attempt_at)
+            self._enter_order(_PLACED, event_id, rec.attempt_at)
         else:
-            self._enter_order(r.IN_PROGRESS, event_id, rec.ordered_at)
+            self._enter_order(_IN_PROGRESS, event_id, rec.ordered_at)
         rec.horizon_at = now_s
         return True
 
@@ -176,23 +191,23 @@ class Orders:
         self._seen_open = status in _OPEN_STATUS.split()
         lapse_s = now_s - rec.ordered_at - self._config["order.resolution_window_s"]
         if status in _CANCELLED_STATUS.split():
-            if rec.state == r.RESOLUTION and rec.late and lapse_s <= _LAPSE_SLACK_S:
+            if rec.state == _RESOLUTION and rec.late and lapse_s <= _LAPSE_SLACK_S:
                 rec.lapsed = 1
                 rec.lapses += 1
             else:
                 rec.cancels += 1
-            rec.state = r.CANCELLED
+            rec.state = _CANCELLED
             rec.cancelled_at = now_s
-        elif rec.state == r.IN_PROGRESS:
+        elif rec.state == _IN_PROGRESS:
             # Not this depletion's order: shipped or open, it settles nothing for this one.
             return
         elif status in _SHIPPED_STATUS.split():
-            rec.state = r.SHIPPED
+            rec.state = _SHIPPED
         elif self._seen_open:
             if has_date:
-                rec.state = r.CONFIRMED
+                rec.state = _CONFIRMED
             elif now_s >= rec.ordered_at + self._config["order.resolution_after_s"]:
-                rec.state = r.RESOLUTION
+                rec.state = _RESOLUTION
                 rec.late |= lapse_s >= -_LAPSE_SLACK_S
 
     def order_info_refused(self, now_s):
@@ -200,7 +215,7 @@ class Orders:
         rec = self.rec
         self._seen_open = False
         day = now_s // _DAY_S
-        if not rec.bad_days and rec.state != r.IN_PROGRESS:
+        if not rec.bad_days and rec.state != _IN_PROGRESS:
             rec.horizon_at = now_s
         if day != rec.bad_day:
             rec.bad_day = day
@@ -209,6 +224,6 @@ class Orders:
     def refilled(self):
         """The depletion ended. The last id and the time of the last order stay."""
         rec = self.rec
-        self._enter_order(r.NONE, rec.event_id, rec.ordered_at)
+        self._enter_order(_NONE, rec.event_id, rec.ordered_at)
         rec.cancels = rec.lapses = rec.horizon_at = rec.cancelled_at = 0
-        rec.lowest_permille = r.UNKNOWN_PERMILLE
+        rec.lowest_permille = _UNKNOWN_PERMILLE

@@ -1,7 +1,10 @@
 """The order record as bytes: all of it comes back, nothing else is taken for one."""
 
+import sys
+
 from kit import raises
 
+from lowtide import orders
 from lowtide import record as r
 from lowtide.store import CORRUPT, OK, Store
 
@@ -48,6 +51,14 @@ def test_every_state_and_every_block_comes_back():
             rec.state, rec.blocked = state, blocked
             back = r.unpack(rec.pack())
             assert (back.state, back.blocked) == (state, blocked)
+
+
+def test_orders_has_the_numbers_of_the_record():
+    again = [name for name in dir(orders) if name[0] == "_" and hasattr(r, name[1:])]
+    for name in again:
+        assert getattr(orders, name) == getattr(r, name[1:]), name
+    # MicroPython's compiler folds them all away.
+    assert len(again) == (13 if sys.implementation.name == "cpython" else 0)
 
 
 def test_the_two_flags_are_kept_apart():
