@@ -82,7 +82,7 @@ def check(name, value):
     kind, _, least, most = point(name)
     if kind == INT:
         text = str(value)
-        if text.isdigit() and least <= int(text) <= most:
+        if text.isdigit() and len(text) < 10 and least <= int(text) <= most:
             return int(text)
         want = "a whole number from %d to %d" % (least, most)
     elif "|" in kind:

@@ -42,7 +42,8 @@ def parse_http(text):
     Raises:
         ValueError: any other form; the obsolete ones are not worth their bytes.
     """
-    month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(text[8:11]) // 3 + 1
-    if text[25:] != " GMT":
-        month = 0
-    return parse_iso("%s-%02d-%sT%s" % (text[12:16], month, text[5:7], text[17:25]))
+    _, day, name, year, clock, zone = text.split(" ")
+    month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(name) // 3 + 1
+    if len(name) != 3 or zone != "GMT":
+        raise ValueError("not an HTTP date")
+    return parse_iso("%s-%02d-%sT%sZ" % (year, month, day, clock))
