@@ -24,6 +24,7 @@ _GOOD_RUN_S = const(600)
 _CONSOLE_UNCONFIGURED_S = const(600)
 _CONSOLE_SAFE_S = const(60)
 _CONSOLE_BATTERY_S = const(10)
+_FOR_EVER_S = const(1 << 29)
 # What the uplink may keep in RTC memory beside the agent's schedule, in bytes.
 _RTC_ROOM = const(1700)
 
@@ -84,7 +85,7 @@ class App:
         import asyncio
 
         if asyncio.run(self.attended()) == "reboot":
-            self.keep()
+            self.keep(False)
             hal.clean_end()
             hal.reset()
 
@@ -105,9 +106,7 @@ class App:
         import asyncio
 
         self.log("uplink: %s due" % due)
-        if self._uplink is None:
-            self._uplink = self._build_uplink()
-        uplink = self._uplink
+        uplink = self._network()
         budget_s = _UPLINK_BUDGET_S - hal.seconds_since(self._awake_since)
         self._radio_taken = True
         try:
@@ -121,21 +120,21 @@ class App:
             self._kept = uplink.pack(_RTC_ROOM)
         self._use.save(self.agent.forecast.pack(self._use.load()[1]))
 
-    def _build_uplink(self):
-        from lowtide.uplink import Uplink
-
-        link, api = self._network()
-        uplink = Uplink(self.agent, link, api, self.config, self.set_time, lambda: self.keep(True))
-        uplink.resume(self._kept)
-        return uplink
-
     def _network(self):
-        from lowtide.drs import Drs
-        from lowtide.link import Link
+        # Built at the first use, and anew where a setting has changed.
+        if self._uplink is None:
+            from lowtide.drs import Drs
+            from lowtide.link import Link
+            from lowtide.uplink import Uplink
 
-        config = self.config
-        link = Link(config, hal.radio, hal.time_s, self.set_time, self.agent.earliest_s)
-        return link, Drs(config, self._connect, hal.time_s)
+            agent, config = self.agent, self.config
+            link = Link(config, hal.radio, hal.time_s, self.set_time, agent.earliest_s)
+            api = Drs(config, self._connect, hal.time_s)
+            uplink = Uplink(agent, link, api, config, self.set_time, self.keep)
+            uplink.resume(self._kept)
+            self._uplink = uplink
+            return uplink
+        return self._uplink
 
     async def _connect(self, host, port):
         from lowtide import https
@@ -154,9 +153,9 @@ class App:
 
         if self._radio_taken:
             return "an uplink is under way; try again in a minute"
-        link, api = self._network()
+        uplink, agent = self._network(), self.agent
         test = Selftest(
-            self.config, self.gauge, hal.time_s, self.agent.clock_plausible(), link, api,
+            self.config, self.gauge, hal.time_s, agent.clock_plausible(), uplink.link, uplink.api,
             self._connect,
         )  # fmt: skip
         self._radio_taken = True
@@ -168,8 +167,8 @@ class App:
         finally:
             self._radio_taken = False
 
-    def keep(self, radio=False):
-        """Bring what a sleep must not lose to RTC memory; `radio`: it goes on next."""
+    def keep(self, radio=True):
+        """Bring what a sleep must not lose to RTC memory; `radio`: it is switched on next."""
         driver = self.gauge.driver
         kept = driver.pack() + self._kept if driver.keeps else self._kept
         hal.keep(self.agent.rtc_pack(kept), self.agent.trouble or "", radio)
@@ -184,13 +183,12 @@ class App:
         self._uplink, self._context, self._kept = None, None, b""
         self.agent.config_changed(name)
 
-    def console_window_s(self):
-        """Return for how long after the last input the console stays open; None for ever."""
+    def _window_s(self):
         if self.agent.safe:
             return _CONSOLE_SAFE_S
         if self.config.missing():
             return _CONSOLE_UNCONFIGURED_S
-        return _CONSOLE_BATTERY_S if self.config["power.mode"] == "battery" else None
+        return _CONSOLE_BATTERY_S if self.config["power.mode"] == "battery" else _FOR_EVER_S
 
     async def attended(self):
         """Loop with the console open: mains power, a new device, safe mode, after power-on."""
@@ -198,23 +196,18 @@ class App:
 
         from lowtide.console import Console
 
+        agent, config = self.agent, self.config
         console = Console(
-            self.agent,
-            self.config,
-            self.log,
-            self.gauge,
-            hal.time_s,
-            self.set_time,
-            sys.stdout.write,
+            agent, config, self.log, self.gauge, hal.time_s, self.set_time, sys.stdout.write
         )
         console.on_config, console.selftest = self.config_changed, self.selftest
         task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
         began = heard = hal.ticks_ms()
-        good = self.agent.safe
+        good = agent.safe
         while console.leave is None and not task.done():
             self._feed()
             self._awake_since = hal.ticks_ms()
-            due = None if self.agent.safe or self._radio_taken else self.step()
+            due = None if agent.safe or self._radio_taken else self.step()
             if due:
                 await self.uplink(due)
             if not good and hal.seconds_since(began) >= _GOOD_RUN_S:
@@ -223,10 +216,9 @@ class App:
             if console.heard:
                 console.heard = False
                 heard = hal.ticks_ms()
-            window_s = self.console_window_s()
-            if window_s is not None and hal.seconds_since(heard) >= window_s:
-                break
             await asyncio.sleep(0.1)
+            if hal.seconds_since(heard) >= self._window_s():
+                break
         if task.done():
             # It only ends by an exception: let that be seen.
             await task
@@ -238,7 +230,7 @@ class App:
         if self.agent.safe:
             # The wake after this sleep is tried as if nothing had been.
             hal.deepsleep_s(_DAY_S)
-        self.keep()
+        self.keep(False)
         hal.clean_end()
         hal.deepsleep_s(0 if self.config.missing() else self.agent.wake_in_s())
 

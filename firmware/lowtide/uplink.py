@@ -16,24 +16,25 @@ _BSSID_SIZE = const(6)
 class Uplink:
     """Runs uplinks for `agent` over `link` (see `link.Link`) and `api` (see `drs.Drs`).
 
-    `set_time(unix_s)` sets the local clock, `keep()` brings the agent's schedule to RTC memory.
+    `link` and `api` are the self-test's, too. `set_time(unix_s)` sets the local clock, `keep()`
+    brings the agent's schedule to RTC memory.
     """
 
     def __init__(self, agent, link, api, config, set_time, keep):
-        self._agent, self._link, self._api = agent, link, api
+        self._agent, self.link, self.api = agent, link, api
         self._config, self._set_time, self._keep = config, set_time, keep
         self._forced = False
 
     def pack(self, room):
         """Return what RTC memory keeps of it in `room` bytes: access point, access token."""
-        bssid = self._link.bssid or bytes(_BSSID_SIZE)
-        return bssid + self._api.pack(room - _BSSID_SIZE)
+        bssid = self.link.bssid or bytes(_BSSID_SIZE)
+        return bssid + self.api.pack(room - _BSSID_SIZE)
 
     def resume(self, data):
         """Take back `pack()`; nothing is as good as no memory of them."""
         bssid = data[:_BSSID_SIZE]
-        self._link.bssid = bssid if any(bssid) else b""
-        self._api.resume(data[_BSSID_SIZE:])
+        self.link.bssid = bssid if any(bssid) else b""
+        self.api.resume(data[_BSSID_SIZE:])
 
     async def run(self):
         """Do all that is due. The agent's schedule and back-off are up to date afterwards."""
@@ -45,7 +46,7 @@ class Uplink:
         self._keep()
         try:
             # Clock and SNTP are believed in turn: no wrong one of them locks the board out.
-            await self._link.up(agent.clock_plausible(), agent.failures % 2 == 0)
+            await self.link.up(agent.clock_plausible(), agent.failures % 2 == 0)
             await self._talk()
             agent.uplink_done()
         except Revoked:
@@ -55,8 +56,8 @@ class Uplink:
         except (Fault, Refused) as e:
             agent.uplink_failed(str(e), getattr(e, "wait_s", 0))
         finally:
-            self._api.close()
-            self._link.down()
+            self.api.close()
+            self.link.down()
 
     async def _talk(self):
         agent, orders, slot = self._agent, self._agent.orders, self._config["slot.id"]
@@ -87,18 +88,18 @@ class Uplink:
 
     async def _subscription(self):
         try:
-            return await self._api.subscription()
+            return await self.api.subscription()
         except Insecure:
             # A certificate is judged by the clock: what set it is not believed any more.
             self._agent.verified_at = 0
-            self._link.distrust_clock()
+            self.link.distrust_clock()
             raise
 
     async def _ask(self, slot, now_s):
         agent, orders = self._agent, self._agent.orders
         state = agent.rec.state
         try:
-            found = await self._api.order_info(agent.rec.event_id, slot)
+            found = await self.api.order_info(agent.rec.event_id, slot)
             if found:
                 orders.order_info(found[0], found[1], now_s)
             else:
@@ -121,7 +122,7 @@ class Uplink:
         agent.persist()
         agent.log("Replenish: %s" % verdict.why)
         try:
-            code, event_id = await self._api.replenish(slot)
+            code, event_id = await self.api.replenish(slot)
         except Rejected as e:
             orders.withdrawn(verdict.repeat)
             agent.persist()
@@ -147,9 +148,9 @@ class Uplink:
             if level is not None:
                 days = agent.forecast.days_left()
                 run_out_s = None if days is None else now_s + days * _DAY_S
-                await self._api.slot_status(slot, level * capacity // 1000, capacity, run_out_s)
+                await self.api.slot_status(slot, level * capacity // 1000, capacity, run_out_s)
             if not 0 <= now_s - reported_at < _DAY_S:
-                await self._api.device_status(now_s)
+                await self.api.device_status(now_s)
                 agent.reported_at = now_s
         except Rejected as e:
             raise Fault(str(e))

@@ -11,7 +11,7 @@ from lowtide.uplink import Uplink
 
 async def _intent_after_send(self, slot, now_s, verdict):
     agent, orders = self._agent, self._agent.orders
-    code, event_id = await self._api.replenish(slot)
+    code, event_id = await self.api.replenish(slot)
     orders.sending(now_s, verdict)
     orders.answered(code, event_id, now_s, verdict.repeat)
     agent.persist()
