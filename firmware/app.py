@@ -122,7 +122,8 @@ class App:
 
     def _network(self):
         # Built at the first use, and anew where a setting has changed.
-        if self._uplink is None:
+        uplink = self._uplink
+        if uplink is None:
             from lowtide.drs import Drs
             from lowtide.link import Link
             from lowtide.uplink import Uplink
@@ -133,8 +134,7 @@ class App:
             uplink = Uplink(agent, link, api, config, self.set_time, self.keep)
             uplink.resume(self._kept)
             self._uplink = uplink
-            return uplink
-        return self._uplink
+        return uplink
 
     async def _connect(self, host, port):
         from lowtide import https
