@@ -162,13 +162,13 @@ class Board:
         cut_after = self._faults.cut_after
         left = cut_after - self._operations if cut_after else 0
         has_air = self._peripherals.relay is not None
-        return b"%d %d %d %d %d" % (self._runs_main, has_air, left, *self._faults.failing_reads)
+        return b"%d %d %d %d" % (has_air, left, *self._faults.failing_reads)
 
     def _is_up(self, _) -> bytes:
         held, self._held = self._held, None
         if held and self.chip:
             self.chip.type(bytes(held))
-        return b""
+        return b"\2" if self._runs_main else b"\1"  # how many of boot.py and main.py
 
     def _set_transparent(self, flag: bytes) -> bytes:
         self._is_transparent = flag == b"1"

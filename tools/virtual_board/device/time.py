@@ -1,38 +1,40 @@
 """`time` of the ESP32 port: whole seconds since 2000, on the board's own clock."""
 
-import time as _unix
-from time import (
+import utime as _unix
+from utime import (
     sleep as sleep,
 )
-from time import (
+from utime import (
     sleep_ms as sleep_ms,
 )
-from time import (
+from utime import (
     sleep_us as sleep_us,
 )
-from time import (
+from utime import (
     ticks_add as ticks_add,
 )
-from time import (
+from utime import (
     ticks_cpu as ticks_cpu,
 )
-from time import (
+from utime import (
     ticks_diff as ticks_diff,
 )
-from time import (
+from utime import (
     ticks_ms as ticks_ms,
 )
-from time import (
+from utime import (
     ticks_us as ticks_us,
 )
 
+from micropython import const
 from vb_bus import ask
 
-_Y2000 = 946684800
+_CLOCK = const(0x74)
+_Y2000 = const(946684800)
 
 
 def time_ns():
-    return int(ask("t"))
+    return int(ask(_CLOCK))
 
 
 def time():
