@@ -218,7 +218,9 @@ def test_code_with_secret(sim, client):
 
 
 @pytest.mark.parametrize(
-    "method, challenge", [("S256", S256), ("plain", VERIFIER), (None, VERIFIER)]
+    "method, challenge",
+    [("S256", S256), ("plain", VERIFIER), (None, VERIFIER)],
+    ids=["S256", "plain", "no-method"],  # the verifier is another one in each process
 )
 def test_code_with_pkce_needs_no_secret(sim, client, method, challenge):
     query = request(
