@@ -4,7 +4,7 @@ On silicon a block device call is C and cannot be interrupted. Here a KeyboardIn
 unwind littlefs itself, so these methods are straight-line code: MicroPython raises it at jumps.
 """
 
-from vb_bus import _wire
+from vb_core import _wire
 
 _image = open(4, "r+b")  # noqa: SIM115 (for as long as the board runs)
 _erased = memoryview(open("/rom/erased", "rb"))  # noqa: SIM115 (a block of 0xff, not on the heap)

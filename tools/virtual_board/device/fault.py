@@ -3,12 +3,12 @@
 import esp32
 from esp32 import Partition, _image
 from micropython import const
-from vb_bus import halt
+from vb_core import halt
 
 _CUT = const(0x58)
 
 
-def spoil(left, first, last):
+def start(left, first, last):
     """`left`: operations until the power is cut; `first`, `last`: reads that fail; or 0."""
     cls = esp32.Partition = FaultyPartition
     cls.left, cls.first, cls.last = left, first, last

@@ -3,7 +3,7 @@
 import time as _time
 
 from micropython import const
-from vb_bus import ask, halt, load, tell
+from vb_core import ask, halt, load, tell
 
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
@@ -20,7 +20,7 @@ _WRITE_MEMORY = const(0x4D)
 
 
 def __getattr__(name):
-    return getattr(load("vb_pins" if name in ("Pin", "ADC") else "vb_machine_more"), name)
+    return getattr(load("pin" if name in ("Pin", "ADC") else "machine"), name)
 
 
 def reset_cause():

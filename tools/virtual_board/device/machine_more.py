@@ -24,7 +24,7 @@ from umachine import (
 from umachine import (
     time_pulse_us as time_pulse_us,
 )
-from vb_bus import ask
+from vb_core import ask
 
 PWRON_RESET = 1
 HARD_RESET = 2

@@ -4,7 +4,7 @@ import time
 
 import usocket as _socket
 from micropython import const
-from vb_bus import ask
+from vb_core import ask
 
 _LOOK_UP = const(0x44)
 

@@ -5,33 +5,32 @@ import sys
 
 import vfs
 from micropython import const
-from vb_bus import ask, load
+from vb_core import ask, load, run
 
 _HELLO = const(0x68)
 
 
 def start():
     """Runs once after every reset; returns what is to run then, with the prompt's namespace."""
-    vfs.umount("/rom")
-    vfs.umount("/")
-    sys.path[:] = ("", ".frozen", "/lib")
-    del sys.modules["vb_start"]
     has_air, *faults = map(int, ask(_HELLO).split())
-    for name in ("time", "machine", "network", "esp32"):
-        load(name)
-    sys.modules["micropython"] = load("vb_micropython")
+    vfs.umount("/")
+    for name in ("time", "machine", "network", "socket")[: 3 + has_air]:
+        __import__(name)
+    import esp32
+
+    sys.modules["micropython"] = __import__("vb_micropython")
+    sys.modules["flashbdev"] = esp32
+    del sys.modules["vb_start"]
+    vfs.umount("/rom")
+    sys.path[:] = ("", ".frozen", "/lib")
     if any(faults):
-        load("vb_fault").spoil(*faults)
-    if has_air:
-        load("socket")
-    sys.modules["flashbdev"] = flash = sys.modules["esp32"]
-    run = load("vb_run").run
+        load("fault").start(*faults)
     try:
         try:
-            vfs.mount(vfs.VfsLfs2(flash.bdev), "/")
+            vfs.mount(vfs.VfsLfs2(esp32.bdev), "/")
         except OSError:
-            load("vb_set_up").set_up(flash.bdev)
+            load("mkfs").mkfs(esp32.bdev)
         os.chdir("/")
     except (KeyboardInterrupt, OSError) as exc:
-        load("vb_trace").print_exception(exc)
+        load("trace").print_exception(exc)
     return run

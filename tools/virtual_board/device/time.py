@@ -27,7 +27,7 @@ from utime import (
 )
 
 from micropython import const
-from vb_bus import ask
+from vb_core import ask
 
 _CLOCK = const(0x74)
 _Y2000 = const(946684800)
@@ -41,8 +41,8 @@ def time():
     return time_ns() // 1000000000
 
 
-def gmtime(secs=None):
-    return _unix.gmtime(int(time() if secs is None else secs) + _Y2000)[:8]
+def gmtime(when=None):
+    return _unix.gmtime(int(time() if when is None else when) + _Y2000)[:8]
 
 
 localtime = gmtime

@@ -1,7 +1,7 @@
 """`WLAN` of `network`; the station itself is in the tool (radio.py)."""
 
 from micropython import const
-from vb_bus import ask, load
+from vb_core import ask, load
 
 _STA_IF = const(0)
 _AP_IF = const(1)
@@ -9,7 +9,7 @@ _GOT_IP = const(1010)
 _RADIO = const(0x57)
 
 
-def _tell(*words):
+def tell(*words):
     answer = ask(_RADIO, "\0".join(words).encode())
     kind, text = answer[0], str(answer[1:], "utf-8")
     if kind != 0x3D:  # "="
@@ -17,8 +17,8 @@ def _tell(*words):
     return text
 
 
-def _text(word):
-    return word if isinstance(word, str) else str(word, "utf-8")
+def _text(value):
+    return value if isinstance(value, str) else str(value, "utf-8")
 
 
 class WLAN:
@@ -32,42 +32,42 @@ class WLAN:
 
     _interfaces = {}
 
-    def __new__(cls, interface=_STA_IF):
+    def __new__(cls, id=_STA_IF):
         """There is one object to each interface, as on the port."""
-        if interface not in (_STA_IF, _AP_IF):
+        if id not in (_STA_IF, _AP_IF):
             raise ValueError("invalid WLAN interface identifier")
-        if interface not in cls._interfaces:
-            cls._interfaces[interface] = self = super().__new__(cls)
-            self._ap = False if interface == _AP_IF else None
-        return cls._interfaces[interface]
+        if id not in cls._interfaces:
+            cls._interfaces[id] = self = super().__new__(cls)
+            self._ap = False if id == _AP_IF else None
+        return cls._interfaces[id]
 
-    def active(self, is_active=None):
+    def active(self, on=None):
         if self._ap is not None:
             # Boards switch it off to be sure; nobody is ever there.
-            self._ap = self._ap if is_active is None else bool(is_active)
+            self._ap = self._ap if on is None else bool(on)
             return self._ap
-        return _tell("active", "" if is_active is None else str(int(bool(is_active)))) == "1"
+        return bool(int(tell("active", "" if on is None else str(int(bool(on))))))
 
     def connect(self, ssid=None, key=None, *, bssid=None):
         if bssid is not None and len(bssid) != 6:
             raise ValueError
-        _tell("connect", _text(ssid or ""), _text(key or ""), bssid.hex() if bssid else "")
+        tell("connect", _text(ssid or ""), _text(key or ""), bssid.hex() if bssid else "")
 
     def disconnect(self):
-        _tell("disconnect")
+        tell("disconnect")
 
     def isconnected(self):
         return self._ap is None and self.status() == _GOT_IP
 
-    def status(self, param=None):
-        if param == "stations":
+    def status(self, name=None):
+        if name == "stations":
             raise OSError("AP required")
-        if param not in (None, "rssi"):
-            raise ValueError("unknown status param")
-        return int(_tell(param or "status"))
+        if name not in (None, "rssi"):
+            raise ValueError("unknown status name")
+        return int(tell(name or "status"))
 
     def scan(self):
-        found = _tell("scan")
+        found = tell("scan")
         if not found:
             return []
         ssid, bssid, channel, rssi, security = found.split("\0")
@@ -76,11 +76,11 @@ class WLAN:
 
     def ifconfig(self, config=None):
         if config is None:
-            return tuple(_tell("address").split("\0"))
-        _tell("address", *(["dhcp"] if config == "dhcp" else map(str, config)))
+            return tuple(tell("address").split("\0"))
+        tell("address", *(["dhcp"] if config == "dhcp" else map(str, config)))
 
-    def ipconfig(self, param=None, **settings):
-        return load("vb_network_more").wlan_ipconfig(self, param, settings)
+    def ipconfig(self, name=None, **settings):
+        return load("wlan_more").ipconfig(self, name, settings)
 
-    def config(self, param=None, **settings):
-        return load("vb_network_more").wlan_config(param, settings)
+    def config(self, name=None, **settings):
+        return load("wlan_more").config(name, settings)

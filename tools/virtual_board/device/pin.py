@@ -2,7 +2,7 @@
 
 from micropython import const
 from umachine import PinBase
-from vb_bus import ask
+from vb_core import ask
 
 _ANALOGUE = const(0x61)
 

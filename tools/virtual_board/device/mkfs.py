@@ -4,7 +4,7 @@ import time
 
 import vfs
 from micropython import const
-from vb_bus import ask
+from vb_core import ask
 
 _UP = const(0x55)
 _CORRUPT = """\
@@ -15,8 +15,8 @@ by firmware programming).
 """
 
 
-def set_up(bdev):
-    """What the stock image does: formats the flash if it was erased."""
+def mkfs(bdev):
+    """Formats the flash if it was erased; else says, as the stock image does, what is wrong."""
     block = bytearray(bdev.ioctl(5, 0))
     bdev.readblocks(0, block)
     if block == b"\xff" * len(block):
