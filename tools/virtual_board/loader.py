@@ -35,7 +35,7 @@ def _start(rom):
     return (
         "__import__('vfs').mount(__import__('vfs').VfsRom(__import__('uctypes')"
         f".bytearray_at({ctypes.addressof(rom)}, {len(rom)})), '/rom')\n"
-        "__import__('vb_start').start()(globals())\n"
+        "__import__('start').start()(globals())\n"
     )
 
 

@@ -14,8 +14,8 @@ from mpremote.romfs import VfsRomWriter
 from tools.virtual_board import flash
 
 _SOURCES = Path(__file__).parent / "device"
-# Found before the interpreter's own of that name; the others must not be.
-_REPLACING = {"esp32", "machine", "network", "socket", "time"}
+# Found before what the interpreter has of that name, or forgotten at once (start).
+_PLAIN = {"esp32", "machine", "network", "socket", "start", "time"}
 
 
 def image() -> bytes:
@@ -24,7 +24,7 @@ def image() -> bytes:
     rom.mkfile("erased", b"\xff" * flash.BLOCK_SIZE)
     with tempfile.TemporaryDirectory() as folder:
         for source in sorted(_SOURCES.glob("*.py")):
-            prefix = "" if source.stem in _REPLACING else "vb_"
+            prefix = "" if source.stem in _PLAIN else "vb_"
             target = Path(folder, f"{prefix}{source.stem}.mpy")
             # One source name, which the interpreter has anyway: every new one costs heap.
             options = ["-O2", "-s", "machine", "-o", str(target), str(source)]

@@ -15,35 +15,35 @@ from micropython import const
 _UP = const(0x55)
 _QUIT = const(0x71)
 
-_wire = open(3, "r+b")  # noqa: SIM115 (for as long as the board runs)
-_seq = 0
+_link = open(3, "r+b")  # noqa: SIM115 (for as long as the board runs)
+_sequence = 0
 _rom = vfs.mount()[0][0]  # the root is the last
 
 
 def tell(op, payload=b"", id=0):
     """Sends without waiting for an answer."""
-    _wire.write(bytes((op, id, len(payload) & 255, len(payload) >> 8)) + payload)
+    _link.write(bytes((op, id, len(payload) & 255, len(payload) >> 8)) + payload)
 
 
 def ask(op, payload=b""):
     """Sends and returns the answer's payload, as bytes."""
-    global _seq
-    _seq = seq = _seq % 255 + 1
+    global _sequence
+    _sequence = seq = _sequence % 255 + 1
     tell(op, payload, seq)
     while True:
         # No jump between these two reads: nothing can interrupt them half way.
-        head = _wire.read(3)
-        answer = _wire.read(head[1] | head[2] << 8)
+        head = _link.read(3)
+        answer = _link.read(head[1] | head[2] << 8)
         if head[0] == seq:
             return answer
 
 
-def halt(op, payload=b""):
+def end(op, payload=b""):
     """Sends what ends this run of the interpreter, and waits for the end whatever happens."""
     tell(op, payload)
     while True:
         try:
-            _wire.read(1)
+            _link.read(1)
         except BaseException:  # noqa: BLE001 (Ctrl-C does not bring it back)
             continue
 
@@ -74,6 +74,6 @@ def run(globals):
                 continue
             execfile(name, globals)  # noqa: F821 (a builtin of MicroPython)
     except SystemExit:
-        halt(_QUIT)
+        end(_QUIT)
     except BaseException as exc:  # noqa: BLE001 (whatever ended the program, the prompt follows)
-        load("trace").print_exception(exc)
+        load("print_exception").print_exception(exc)

@@ -4,9 +4,9 @@ On silicon a block device call is C and cannot be interrupted. Here a KeyboardIn
 unwind littlefs itself, so these methods are straight-line code: MicroPython raises it at jumps.
 """
 
-from vb_core import _wire
+from vb_core import _link
 
-_image = open(4, "r+b")  # noqa: SIM115 (for as long as the board runs)
+_flash = open(4, "r+b")  # noqa: SIM115 (for as long as the board runs)
 _erased = memoryview(open("/rom/erased", "rb"))  # noqa: SIM115 (a block of 0xff, not on the heap)
 
 
@@ -29,23 +29,23 @@ class Partition:
         return (1, 0x81, 0x200000, 0x200000, "vfs", False)
 
     def readblocks(self, block, buf, offset=0):
-        _image.seek(block * 4096 + offset)
-        _image.readinto(buf)
+        _flash.seek(block * 4096 + offset)
+        _flash.readinto(buf)
 
     def writeblocks(self, block, buf, offset=-1):
         """Programs; without an offset erases first, as the port's two-argument form does."""
-        _image.seek(block * 4096 + offset * (offset > 0))
-        _image.write(buf)
-        _wire.write((b"E\0\0\0P\0\0\0", b"P\0\0\0")[offset >= 0])
+        _flash.seek(block * 4096 + offset * (offset > 0))
+        _flash.write(buf)
+        _link.write((b"E\0\0\0P\0\0\0", b"P\0\0\0")[offset >= 0])
 
     def ioctl(self, op, arg=0):
         (abs, self._erase)[op == 6](arg)  # abs() does nothing here
         return (0, 0, 0, 0, 512, 4096, 0)[op]
 
     def _erase(self, block):
-        _image.seek(block * 4096)
-        _image.write(_erased)
-        _wire.write(b"E\0\0\0")
+        _flash.seek(block * 4096)
+        _flash.write(_erased)
+        _link.write(b"E\0\0\0")
 
 
 bdev = Partition("vfs")  # this module is `flashbdev`, too

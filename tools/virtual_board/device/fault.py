@@ -1,9 +1,9 @@
 """Flash that fails; loaded for `--cut-after` and `--fail-reads` only."""
 
 import esp32
-from esp32 import Partition, _image
+from esp32 import Partition, _flash
 from micropython import const
-from vb_core import halt
+from vb_core import end
 
 _CUT = const(0x58)
 
@@ -33,15 +33,15 @@ class FaultyPartition(Partition):
         if self._is_last():
             half = len(buf) // 2
             super().writeblocks(block, memoryview(buf)[:half], offset)
-            halt(_CUT)
+            end(_CUT)
         super().writeblocks(block, buf, offset)
 
     def _erase(self, block):
         if self._is_last():
-            _image.seek(block * 4096)
+            _flash.seek(block * 4096)
             for _ in range(4):
-                _image.write(b"\xff" * 512)
-            halt(_CUT)
+                _flash.write(b"\xff" * 512)
+            end(_CUT)
         super()._erase(block)
 
     def _is_last(self):

@@ -3,7 +3,7 @@
 import time as _time
 
 from micropython import const
-from vb_core import ask, halt, load, tell
+from vb_core import ask, end, load, tell
 
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
@@ -20,7 +20,7 @@ _WRITE_MEMORY = const(0x4D)
 
 
 def __getattr__(name):
-    return getattr(load("pin" if name in ("Pin", "ADC") else "machine"), name)
+    return getattr(load("pin" if name in ("Pin", "ADC") else "machine_more"), name)
 
 
 def reset_cause():
@@ -28,11 +28,11 @@ def reset_cause():
 
 
 def reset():
-    halt(_RESET)
+    end(_RESET)
 
 
 def deepsleep(time_ms=0):
-    halt(_SLEEP, str(time_ms).encode())
+    end(_SLEEP, str(time_ms).encode())
 
 
 class WDT:

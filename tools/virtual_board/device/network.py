@@ -6,4 +6,4 @@ STA_IF = 0
 
 
 def __getattr__(name):
-    return getattr(load("wlan" if name == "WLAN" else "network"), name)
+    return getattr(load("wlan" if name == "WLAN" else "network_more"), name)

@@ -18,25 +18,25 @@ class Pin(PinBase):
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
         self.id = id.id if isinstance(id, Pin) else id
-        self._value = 0
+        self._level = 0
         self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
         if value is not None or pull == Pin.PULL_UP:
-            self._value = 1 if value is None else int(bool(value))
+            self._level = 1 if value is None else int(bool(value))
 
     def value(self, *args):
         if not args:
-            return self._value
-        self._value = int(bool(args[0]))
+            return self._level
+        self._level = int(bool(args[0]))
 
     __call__ = value
 
     def on(self):
-        self._value = 1
+        self._level = 1
 
     def off(self):
-        self._value = 0
+        self._level = 0
 
     def irq(self, handler=None, trigger=3, *, wake=None):
         return None
@@ -58,16 +58,16 @@ class ADC:
 
     def atten(self, atten):
         # Full scale in uV; the port's own figures for a calibrated chip.
-        self._full = (1100000, 1500000, 2200000, 3300000)[atten]
+        self._span_uv = (1100000, 1500000, 2200000, 3300000)[atten]
 
     def width(self, bits):
         return None
 
     def read_uv(self):
-        return min(int(ask(_ANALOGUE, self._pin)), self._full)
+        return min(int(ask(_ANALOGUE, self._pin)), self._span_uv)
 
     def read_u16(self):
-        return self.read_uv() * 65535 // self._full
+        return self.read_uv() * 65535 // self._span_uv
 
     def read(self):
         return self.read_u16() >> 4

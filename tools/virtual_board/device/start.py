@@ -20,7 +20,7 @@ def start():
 
     sys.modules["micropython"] = __import__("vb_micropython")
     sys.modules["flashbdev"] = esp32
-    del sys.modules["vb_start"]
+    del sys.modules["start"]
     vfs.umount("/rom")
     sys.path[:] = ("", ".frozen", "/lib")
     if any(faults):
@@ -32,5 +32,5 @@ def start():
             load("mkfs").mkfs(esp32.bdev)
         os.chdir("/")
     except (KeyboardInterrupt, OSError) as exc:
-        load("trace").print_exception(exc)
+        load("print_exception").print_exception(exc)
     return run

@@ -30,16 +30,16 @@ class WLAN:
     PM_PERFORMANCE = 1
     PM_POWERSAVE = 2
 
-    _interfaces = {}
+    _wlan = {}
 
     def __new__(cls, id=_STA_IF):
         """There is one object to each interface, as on the port."""
         if id not in (_STA_IF, _AP_IF):
             raise ValueError("invalid WLAN interface identifier")
-        if id not in cls._interfaces:
-            cls._interfaces[id] = self = super().__new__(cls)
+        if id not in cls._wlan:
+            cls._wlan[id] = self = super().__new__(cls)
             self._ap = False if id == _AP_IF else None
-        return cls._interfaces[id]
+        return cls._wlan[id]
 
     def active(self, on=None):
         if self._ap is not None:
@@ -80,7 +80,7 @@ class WLAN:
         tell("address", *(["dhcp"] if config == "dhcp" else map(str, config)))
 
     def ipconfig(self, name=None, **settings):
-        return load("wlan_more").ipconfig(self, name, settings)
+        return load("config").ipconfig(self, name, settings)
 
     def config(self, name=None, **settings):
-        return load("wlan_more").config(name, settings)
+        return load("config").config(name, settings)
