@@ -181,6 +181,36 @@ def test_identity_is_stable(start):  # noqa: F811
     assert len(first.split()[0]) == 12
 
 
+def test_the_shims_leave_the_heap_to_the_firmware(start):  # noqa: F811
+    board = start(boot="import gc; gc.collect(); rest = gc.mem_alloc()")
+    answer = board.execute(
+        "import machine, micropython, network\n"
+        "machine.ADC(machine.Pin(34)), network.WLAN()\n"
+        "print(rest); micropython.qstr_info()"
+    )
+    rest, names = answer.split("\n")
+    assert int(rest) <= 10_000
+    assert int(names.partition("n_qstr=")[2].split(",")[0]) <= 140  # with those of this test
+
+
+def test_what_few_boards_need_is_there_when_it_is_asked_for(start):  # noqa: F811
+    answer = start().execute(
+        "import machine, micropython, network, os\n"
+        "from machine import Signal, Pin, wake_reason\n"
+        "print(machine.HARD_RESET, wake_reason(), isinstance(Pin(Pin(4)), machine.Pin))\n"
+        "print(micropython.const(3), network.AP_IF, network.hostname('pantry'))\n"
+        "wlan = network.WLAN()\n"
+        "print(wlan.config('hostname'), wlan.config('mac') == machine.unique_id())\n"
+        "print(wlan.ipconfig('addr4'), hasattr(network, 'nothing'), os.listdir('/'))"
+    )
+    assert answer.splitlines() == [
+        "2 0 True",
+        "3 1 pantry",
+        "pantry True",
+        "('0.0.0.0', '0.0.0.0') False []",
+    ]
+
+
 # Command line
 
 

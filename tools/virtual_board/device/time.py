@@ -1,6 +1,7 @@
 """`time` of the ESP32 port: whole seconds since 2000, on the board's own clock."""
 
 import utime as _unix
+from micropython import const
 from utime import (
     sleep as sleep,
 )
@@ -25,8 +26,6 @@ from utime import (
 from utime import (
     ticks_us as ticks_us,
 )
-
-from micropython import const
 from vb_core import ask
 
 _CLOCK = const(0x74)
