@@ -33,6 +33,7 @@ def _unlink_faketime_objects():
 def _start(rom):
     """Returns the first lines of MicroPython; they leave no name behind."""
     return (
+        "__import__('vfs').umount('/')\n"
         "__import__('vfs').mount(__import__('vfs').VfsRom(__import__('uctypes')"
         f".bytearray_at({ctypes.addressof(rom)}, {len(rom)})), '/rom')\n"
         "__import__('start').start()(globals())\n"

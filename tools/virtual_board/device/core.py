@@ -17,7 +17,7 @@ _QUIT = const(0x71)
 
 _link = open(3, "r+b")  # noqa: SIM115 (for as long as the board runs)
 _sequence = 0
-_rom = vfs.mount()[0][0]  # the root is the last
+_rom = vfs.mount()[0][0]  # all there is so far
 
 
 def tell(op, payload=b"", id=0):

@@ -13,7 +13,6 @@ _HELLO = const(0x68)
 def start():
     """Runs once after every reset; returns what is to run then, with the prompt's namespace."""
     has_air, *faults = map(int, ask(_HELLO).split())
-    vfs.umount("/")
     for name in ("time", "machine", "network", "socket")[: 3 + has_air]:
         __import__(name)
     import esp32
