@@ -1,6 +1,5 @@
 """The Dash Replenishment Service and Login with Amazon, as Amazon documented them to 2018."""
 
-import binascii
 import json
 import struct
 
@@ -9,9 +8,8 @@ from micropython import const
 from lowtide import dates
 from lowtide.outcome import Fault, Refused, Rejected, Revoked
 
-_PREFIX = "com.amazon.dash.replenishment.Drs"
-_FORM = "application/x-www-form-urlencoded"
-_SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_SAFE = const(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ODD = const("%s: answer not understood")
 _MARGIN_S = const(60)
 _MAX_TOKEN = const(2048)
 
@@ -20,20 +18,22 @@ def quote(text):
     """Return `text` percent-encoded for a path segment or a form field."""
     # Not "".join(): for a token of 2 KB that would build a list of 16 KB first.
     out = bytearray()
-    for b in text.encode():
-        out.extend(
-            bytes((b,)) if chr(b) in _SAFE else b"%" + binascii.hexlify(bytes((b,))).upper()
-        )
+    for byte in text.encode():
+        if byte in _SAFE:
+            out.append(byte)
+        else:
+            out.extend(b"%%%02X" % byte)
     return out.decode()
 
 
-def _json(body):
-    # -> a dict, always: an answer that is anything else says nothing.
-    try:
-        found = json.loads(body)
-    except (ValueError, UnicodeError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def _is_token(text):
+    # What can stand in a header, and no more of it than RTC memory and a console line hold.
+    return (
+        isinstance(text, str)
+        and 0 < len(text) <= _MAX_TOKEN
+        and min(text) >= "!"
+        and max(text) <= "~"
+    )
 
 
 class Drs:
@@ -77,25 +77,27 @@ class Drs:
         Raises:
             Fault, Insecure, Revoked, Refused: see `outcome`.
         """
-        try:
-            return await self._subscription()
-        except Rejected:
-            self.close()
-        return await self._subscription()
-
-    async def _subscription(self):
-        if not 0 < self._token_until - self._time_s() <= 86400:
-            await self._refresh()
-        self._connection = await self._connect(self._config["drs.host"], self._config["drs.port"])
-        headers, answer = await self._call("GET", "/subscriptionInfo", "SubscriptionInfo")
+        for last_try in (False, True):
+            if not 0 < self._token_until - self._time_s() <= 86400:
+                await self._refresh()
+            await self._open("drs")
+            try:
+                headers, answer = await self._call("GET", "/subscriptionInfo", "SubscriptionInfo")
+                break
+            except Rejected:
+                self.close()
+                if last_try:
+                    raise
         try:
             now_s = dates.parse_http(headers.get("date") or headers.get("x-amz-date") or "")
         except ValueError:
-            raise Fault("SubscriptionInfo carries no date")
+            raise Fault("SubscriptionInfo: no date")
         slots = answer.get("slotsSubscriptionStatus")
         if not isinstance(slots, dict):
-            raise Fault("SubscriptionInfo: answer not understood")
-        return now_s, {name: value is True for name, value in slots.items()}
+            raise Fault(_ODD % "SubscriptionInfo")
+        for name in slots:
+            slots[name] = slots[name] is True
+        return now_s, slots
 
     async def replenish(self, slot):
         """Order. Return `(detail_code, event_instance_id)` as sent; either may be None.
@@ -114,13 +116,11 @@ class Drs:
             Refused: the service does not know the id.
             Fault: no news.
         """
-        _, answer = await self._call(
-            "GET", "/getOrderInfo/" + quote(event_id), "GetOrderInfo", "OrderInfo"
-        )
+        _, answer = await self._call("GET", "/getOrderInfo/" + quote(event_id), "OrderInfo")
         data = answer.get("orderInfoData")
         items = data.get("orderItems") if isinstance(data, dict) else None
         if not isinstance(items, list):
-            raise Fault("GetOrderInfo: answer not understood")
+            raise Fault(_ODD % "OrderInfo")
         for item in items:
             if isinstance(item, dict) and item.get("slotId") == slot:
                 return item.get("status"), bool(item.get("expectedDeliveryDate"))
@@ -135,17 +135,20 @@ class Drs:
         report = {"remainingQuantityInUnit": remaining, "originalQuantityInUnit": capacity}
         if run_out_s:
             report["expectedReplenishmentDate"] = dates.iso(run_out_s)
-        await self._call("POST", "/slotStatus/" + quote(slot), "SlotStatus", report=report)
+        await self._call("POST", "/slotStatus/" + quote(slot), "SlotStatus", report)
 
     async def device_status(self, active_s):
         """Report when the device was last active (1.5). Raises as `slot_status`."""
         report = {"mostRecentlyActiveDate": dates.iso(active_s)}
-        await self._call("POST", "/deviceStatus", "DeviceStatus", report=report)
+        await self._call("POST", "/deviceStatus", "DeviceStatus", report)
 
-    async def _call(self, method, target, name, kind=None, report=None):
-        kind = _PREFIX + (kind or name)
-        if self._connection is None:
-            raise Fault(name + ": not connected")
+    async def _open(self, service):
+        config = self._config
+        self._connection = await self._connect(config[service + ".host"], config[service + ".port"])
+
+    async def _call(self, method, target, name, report=None):
+        # -> headers, answer of a 200. `name` is what Amazon calls the type of call and answer.
+        kind = "com.amazon.dash.replenishment.Drs" + name
         headers = [
             ("Authorization", "Bearer " + self._token),
             ("x-amzn-type-version", kind + "Input@1.0"),
@@ -154,17 +157,14 @@ class Drs:
         body = b""
         if report:
             headers.append(("Content-Type", "application/json"))
-            body = json.dumps(report, separators=(",", ":")).encode()
-        status, headers, body = await self._connection.request(method, target, headers, body)
-        answer = _json(body)
+            body = json.dumps(report).encode()
+        status, headers, answer = await self._request(name, method, target, headers, body)
         if status == 200:
             return headers, answer
         message = str(answer.get("message"))
         if status == 400 and message == "Invalid token":
             self._token_until = 0
             raise Rejected(name + ": access token rejected")
-        if status == 429 or not 400 <= status < 500:
-            raise _unavailable(name, status, headers)
         block = None
         if status == 404:
             block = "no_such_slot"
@@ -172,50 +172,52 @@ class Drs:
             block = "unsubscribed"
         raise Refused("%s: %d, %s" % (name, status, message[:80]), block)
 
+    async def _request(self, name, method, target, headers, body):
+        # -> status (200 or a refusal for certain), headers, answer: {} where it says nothing.
+        if self._connection is None:
+            raise Fault(name + ": not connected")
+        status, headers, body = await self._connection.request(method, target, headers, body)
+        if status != 200 and (status == 429 or not 400 <= status < 500):
+            fault = Fault("%s: answered %d" % (name, status))
+            wait = headers.get("retry-after", "")
+            if wait.isdigit() and len(wait) < 6:
+                fault.wait_s = int(wait)
+            raise fault
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        return status, headers, answer if isinstance(answer, dict) else {}
+
     async def _refresh(self):
         config = self._config
         self._token = ""
-        form = "grant_type=refresh_token&client_id=" + quote(config["lwa.client_id"])
-        if config["lwa.client_secret"]:
-            form += "&client_secret=" + quote(config["lwa.client_secret"])
-        form += "&refresh_token=" + quote(config["lwa.refresh_token"])
-        self._connection = await self._connect(config["lwa.host"], config["lwa.port"])
-        status, headers, body = await self._connection.request(
-            "POST", "/auth/o2/token", (("Content-Type", _FORM),), form.encode()
-        )
-        self.close()
-        answer = _json(body)
-        if status == 200:
-            return self._adopt(answer)
-        error = str(answer.get("error"))[:40]
-        if status == 400 and error == "invalid_grant":
-            raise Revoked("invalid_grant")
-        if 400 <= status < 500 and status != 429:
+        form = "grant_type=refresh_token"
+        for name in ("client_id", "client_secret", "refresh_token"):
+            value = config["lwa." + name]
+            if value:
+                form += "&%s=%s" % (name, quote(value))
+        await self._open("lwa")
+        try:
+            status, _, answer = await self._request(
+                "token",
+                "POST",
+                "/auth/o2/token",
+                (("Content-Type", "application/x-www-form-urlencoded"),),
+                form.encode(),
+            )
+        finally:
+            self.close()
+        if status != 200:
+            error = str(answer.get("error"))[:40]
+            if status == 400 and error == "invalid_grant":
+                raise Revoked(error)
             raise Fault("token refused: %s; check lwa.client_id and lwa.client_secret" % error)
-        raise _unavailable("token", status, headers)
-
-    def _adopt(self, answer):
         token, expires_in = answer.get("access_token"), answer.get("expires_in")
         if not _is_token(token) or not isinstance(expires_in, int):
-            raise Fault("token: answer not understood")
+            raise Fault(_ODD % "token")
         rotated = answer.get("refresh_token")
-        if _is_token(rotated) and rotated != self._config["lwa.refresh_token"]:
-            self._config.set("lwa.refresh_token", rotated)
+        if _is_token(rotated) and rotated != config["lwa.refresh_token"]:
+            config.set("lwa.refresh_token", rotated)
         self._token = token
         self._token_until = self._time_s() + max(expires_in - _MARGIN_S, 1)
-
-
-def _is_token(text):
-    return (
-        isinstance(text, str)
-        and 0 < len(text) <= _MAX_TOKEN
-        and all("!" <= c <= "~" for c in text)
-    )
-
-
-def _unavailable(name, status, headers):
-    fault = Fault("%s: answered %d" % (name, status))
-    wait = headers.get("retry-after", "")
-    if wait.isdigit() and len(wait) < 6:
-        fault.wait_s = int(wait)
-    return fault

@@ -42,10 +42,19 @@ class Link:
         self._moved_s = 0
         try:
             await self._join()
-            if clock_suspect or not clock_plausible:
-                await self._clock(clock_plausible)
         except OSError as e:
-            raise Fault("network: %s" % e)
+            raise Fault("Wi-Fi: %s" % e)
+        if clock_plausible and not clock_suspect:
+            return
+        try:
+            now_s = await self._sntp()
+        except (OSError, Fault) as e:
+            if clock_plausible:
+                return
+            raise Fault("no time, so no TLS: SNTP: %s" % e)
+        if clock_plausible:
+            self._moved_s = now_s - self._time_s()
+        self._set_time(now_s)
 
     def down(self):
         """Radio off: left on, it draws 200 times the sleep current."""
@@ -77,53 +86,34 @@ class Link:
             await asyncio.sleep(_POLL_MS / 1000)
         return False
 
-    async def _clock(self, clock_plausible):
+    async def _sntp(self):
+        # Ask the server once (RFC 4330) -> Unix seconds. Faults: no answer, or none that can be
+        # right; OSError: no route, no such host. micropython-lib's `ntptime` knows port 123 only,
+        # blocks, and sets the clock by itself.
         host, port = self._config["ntp.host"], self._config["ntp.port"]
-        try:
-            now_s = await sntp(host, port, self._earliest_s())
-        except (OSError, Fault) as e:
-            if not clock_plausible:
-                raise Fault("no time, so no TLS: SNTP: %s" % e)
-            return
-        if clock_plausible:
-            self._moved_s = now_s - self._time_s()
-        self._set_time(now_s)
-
-
-async def sntp(host, port, since_s):
-    """Ask one SNTP server once (RFC 4330); return Unix seconds.
-
-    micropython-lib's `ntptime` knows port 123 only, blocks, and sets the clock by itself.
-
-    Raises:
-        Fault: no answer, or none that can be right.
-        OSError: no route, no such host.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
         address = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0][-1]
-        sock.setblocking(False)
-        # The transmit timestamp comes back as originate: only who saw the question can answer.
-        nonce = os.urandom(8)
-        sock.sendto(b"\x23" + bytes(39) + nonce, address)
-        for _ in range(_SNTP_S * 1000 // _POLL_MS):
-            await asyncio.sleep(_POLL_MS / 1000)
-            try:
-                data = sock.recv(48)
-            except OSError:
-                continue
-            if len(data) == 48 and data[24:32] == nonce and data[0] & 7 == 4 and data[1]:
-                return _plausible(data, since_s)
-    finally:
-        sock.close()
-    raise Fault("no answer from %s" % host)
-
-
-def _plausible(data, since_s):
-    now_s = struct.unpack("!I", data[40:44])[0] - _NTP_TO_UNIX
-    if now_s < since_s:
-        # Era 1 begins in 2036 (RFC 4330, section 3).
-        now_s += _ERA_S
-    if now_s - since_s >= _ERA_S >> 1:
-        raise Fault("implausible time")
-    return now_s
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            # The transmit timestamp comes back as originate: only who saw the question can answer.
+            nonce = os.urandom(8)
+            sock.sendto(b"\x23" + bytes(39) + nonce, address)
+            for _ in range(_SNTP_S * 1000 // _POLL_MS):
+                await asyncio.sleep(_POLL_MS / 1000)
+                try:
+                    data = sock.recv(48)
+                except OSError:
+                    continue
+                if len(data) == 48 and data[24:32] == nonce and data[0] & 7 == 4 and data[1]:
+                    break
+            else:
+                raise Fault("no answer from %s" % host)
+        finally:
+            sock.close()
+        now_s, earliest_s = struct.unpack("!I", data[40:44])[0] - _NTP_TO_UNIX, self._earliest_s()
+        if now_s < earliest_s:
+            # Era 1 begins in 2036 (RFC 4330, section 3).
+            now_s += _ERA_S
+        if now_s - earliest_s >= _ERA_S >> 1:
+            raise Fault("implausible time")
+        return now_s
