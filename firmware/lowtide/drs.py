@@ -82,7 +82,7 @@ class Drs:
                 await self._refresh()
             await self._open("drs")
             try:
-                headers, answer = await self._call("GET", "/subscriptionInfo", "SubscriptionInfo")
+                headers, answer = await self._call("GET", "subscriptionInfo")
                 break
             except Rejected:
                 self.close()
@@ -91,10 +91,10 @@ class Drs:
         try:
             now_s = dates.parse_http(headers.get("date") or headers.get("x-amz-date") or "")
         except ValueError:
-            raise Fault("SubscriptionInfo: no date")
+            raise Fault("subscriptionInfo: no date")
         slots = answer.get("slotsSubscriptionStatus")
         if not isinstance(slots, dict):
-            raise Fault(_ODD % "SubscriptionInfo")
+            raise Fault(_ODD % "subscriptionInfo")
         for name in slots:
             slots[name] = slots[name] is True
         return now_s, slots
@@ -106,7 +106,7 @@ class Drs:
             Rejected, Refused: nothing was ordered.
             Fault: it may have been.
         """
-        _, answer = await self._call("POST", "/replenish/" + quote(slot), "Replenish")
+        _, answer = await self._call("POST", "replenish", slot)
         return answer.get("detailCode"), answer.get("eventInstanceId")
 
     async def order_info(self, event_id, slot):
@@ -116,11 +116,11 @@ class Drs:
             Refused: the service does not know the id.
             Fault: no news.
         """
-        _, answer = await self._call("GET", "/getOrderInfo/" + quote(event_id), "OrderInfo")
+        _, answer = await self._call("GET", "getOrderInfo", event_id)
         data = answer.get("orderInfoData")
         items = data.get("orderItems") if isinstance(data, dict) else None
         if not isinstance(items, list):
-            raise Fault(_ODD % "OrderInfo")
+            raise Fault(_ODD % "getOrderInfo")
         for item in items:
             if isinstance(item, dict) and item.get("slotId") == slot:
                 return item.get("status"), bool(item.get("expectedDeliveryDate"))
@@ -135,20 +135,22 @@ class Drs:
         report = {"remainingQuantityInUnit": remaining, "originalQuantityInUnit": capacity}
         if run_out_s:
             report["expectedReplenishmentDate"] = dates.iso(run_out_s)
-        await self._call("POST", "/slotStatus/" + quote(slot), "SlotStatus", report)
+        await self._call("POST", "slotStatus", slot, report)
 
     async def device_status(self, active_s):
         """Report when the device was last active (1.5). Raises as `slot_status`."""
         report = {"mostRecentlyActiveDate": dates.iso(active_s)}
-        await self._call("POST", "/deviceStatus", "DeviceStatus", report)
+        await self._call("POST", "deviceStatus", report=report)
 
     async def _open(self, service):
-        config = self._config
-        self._connection = await self._connect(config[service + ".host"], config[service + ".port"])
+        host, port = self._config[service + ".host"], self._config[service + ".port"]
+        self._connection = await self._connect(host, port)
 
-    async def _call(self, method, target, name, report=None):
-        # -> headers, answer of a 200. `name` is what Amazon calls the type of call and answer.
-        kind = "com.amazon.dash.replenishment.Drs" + name
+    async def _call(self, method, name, of="", report=None):
+        # -> headers, answer of a 200. Its types are named as the call is, without a "get".
+        name_of_type = name.replace("get", "")
+        kind = "com.amazon.dash.replenishment.Drs" + name_of_type[0].upper() + name_of_type[1:]
+        target = "/" + name + "/" + quote(of) if of else "/" + name
         headers = [
             ("Authorization", "Bearer " + self._token),
             ("x-amzn-type-version", kind + "Input@1.0"),

@@ -6,12 +6,15 @@ Loaded when somebody types it. It buys nothing, and changes nothing but the cloc
 import os
 import socket
 
+from micropython import const
+
 from lowtide import dates
 from lowtide.gauges import GaugeFault
 from lowtide.outcome import Fault, Refused, Revoked
 
-_STEPS = ("flash", "gauge", "clock", "wifi", "dns", "tls", "token")
-_FILE = "/selftest.tmp"
+_LOCAL = ("flash", "gauge", "clock")
+_NETWORK = ("wifi", "dns", "tls", "token")
+_FILE = const("/selftest.tmp")
 
 
 class Selftest:
@@ -26,32 +29,39 @@ class Selftest:
     """
 
     def __init__(self, config, gauge, time_s, plausible, link, api, connect):
-        self._config, self._driver, self._time_s = config, gauge, time_s
+        self._config, self._gauge, self._time_s = config, gauge, time_s
         self._plausible, self._link, self._api, self._connect = plausible, link, api, connect
         self.failed = None
 
-    async def run(self, say):
-        """Test all in turn, `say(line)` to each; `failed` names what failed first, if anything.
+    async def run(self, write):
+        """Test all in turn, a line each; `failed` names what failed first, if anything.
 
         After a network step has failed those behind it are not tried: they would say the same.
         """
         cut = False
         try:
-            for name in _STEPS:
+            for name in _LOCAL + _NETWORK:
                 if cut:
-                    say("%s: not tried" % name)
+                    write("%s: not tried\n" % name)
                     continue
                 try:
-                    say("%s: ok%s" % (name, await getattr(self, "_" + name)()))
+                    step = self._network(name) if name in _NETWORK else self._local(name)
+                    write("%s: ok%s\n" % (name, await step))
                 except (OSError, GaugeFault, Fault, Refused, Revoked) as e:
-                    say("%s: FAILED: %s" % (name, e))
+                    write("%s: FAILED: %s\n" % (name, e))
                     self.failed = self.failed or name
-                    cut = name not in ("flash", "gauge")
+                    cut = name in _NETWORK
         finally:
             self._api.close()
             self._link.down()
 
-    async def _flash(self):
+    # A step returns what there is to add to its "ok".
+
+    async def _local(self, name):
+        if name == "gauge":
+            return ", %d.%d %%" % divmod(self._gauge.read(), 10)
+        if name == "clock":
+            return ", " + dates.iso(self._time_s()) if self._plausible else ": not set, wifi does"
         data = os.urandom(64)
         try:
             with open(_FILE, "wb") as f:
@@ -62,48 +72,38 @@ class Selftest:
         except OSError as e:
             raise Fault("%s: erase the flash and deploy again" % e)
         if not same:
-            raise Fault("reads back other bytes than written: the flash is worn out")
+            raise Fault("reads back other bytes: the flash is worn out")
         return ""
 
-    async def _gauge(self):
-        permille = self._driver.read()
-        return ", %d.%d %%" % divmod(permille, 10)
+    async def _network(self, name):
+        config = self._config
+        if name == "wifi":
+            missing = config.missing()
+            if missing:
+                raise Fault("not configured yet: set " + missing)
+            await self._link.up(self._plausible, True)
+            return ", " + dates.iso(self._time_s())
+        if name == "token":
+            _, slots = await self._api.subscription()
+            slot = config["slot.id"]
+            if slot not in slots:
+                raise Fault("no slot %s; set slot.id to one of: %s" % (slot, ", ".join(slots)))
+            return ", %s is %ssubscribed" % (slot, "" if slots[slot] else "not ")
+        for service in ("ntp", "lwa", "drs") if name == "dns" else ("lwa", "drs"):
+            await self._reach(name, service)
+        return ""
 
-    async def _clock(self):
-        return (
-            ", " + dates.iso(self._time_s()) if self._plausible else ", not set yet: wifi sets it"
-        )
-
-    async def _wifi(self):
-        if self._config.missing():
-            raise Fault("not configured yet: set " + self._config.missing())
-        await self._link.up(self._plausible, True)
-        return ", " + dates.iso(self._time_s())
-
-    async def _dns(self):
-        for name in ("ntp", "lwa", "drs"):
-            host = self._config[name + ".host"]
+    async def _reach(self, name, service):
+        host, port = self._config[service + ".host"], self._config[service + ".port"]
+        if name == "dns":
             try:
-                socket.getaddrinfo(host, self._config[name + ".port"])
+                socket.getaddrinfo(host, port)
             except OSError as e:
-                raise Fault("%s (%s): check %s.host and the network's DNS" % (host, e, name))
-        return ""
-
-    async def _tls(self):
-        for name in ("lwa", "drs"):
-            # No token goes with it, and any answer at all proves certificate and name.
-            connection = await self._connect(
-                self._config[name + ".host"], self._config[name + ".port"]
-            )
-            try:
-                await connection.request("GET", "/", ())
-            finally:
-                connection.close()
-        return ""
-
-    async def _token(self):
-        _, slots = await self._api.subscription()
-        slot = self._config["slot.id"]
-        if slot not in slots:
-            raise Fault("no slot %s; set slot.id to one of: %s" % (slot, ", ".join(slots)))
-        return ", %s is %ssubscribed" % (slot, "" if slots[slot] else "not ")
+                raise Fault("%s (%s): check %s.host and the network's DNS" % (host, e, service))
+            return
+        # No token goes with it, and any answer at all proves certificate and name.
+        connection = await self._connect(host, port)
+        try:
+            await connection.request("GET", "/", ())
+        finally:
+            connection.close()
