@@ -128,7 +128,8 @@ def test_an_answer_lost_or_unreadable_is_repeated_and_never_duplicates(board, fa
     board.flash()
     board.start()
     board.run_low()
-    board.until(state="attempt", failures=1)
+    board.until(state="attempt")
+    board.until_logged("next try in")
     assert board.bench.record().state == record.ATTEMPT
     board.bench.advance(HOUR_S)
     status = board.until(state="placed")

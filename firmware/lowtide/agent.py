@@ -312,7 +312,7 @@ class Agent:
         self.uplinks = self.uplinks + 1 if day == self.uplink_day else 1
         self.uplink_day = day
         self.failures = min(self.failures + 1, 99)
-        self.trouble = "the last uplink hung until the watchdog ended it"
+        self.trouble = "uplink under way, or ended by the watchdog"
         self._back_off(0)
 
     def _back_off(self, wait_s):

@@ -108,7 +108,7 @@ class Uplink:
             if isinstance(e, Rejected):
                 # The token's fault, not the id's.
                 raise
-            agent.log("GetOrderInfo: %s" % e)
+            agent.log(str(e))
             orders.order_info_refused(now_s)
         agent.asked_at = now_s
         agent.persist()
