@@ -28,7 +28,7 @@ browser:
 	  apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null'; }
 
 test: $(READY) browser ## every test, on CPython and on the real MicroPython
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 3 --dist worksteal
 
 sim: $(READY) ## the DRS simulator, until Ctrl-C
 	@mkdir -p build
