@@ -1,0 +1,168 @@
+"""Who decides over a bin: the shipping agent, or a bare threshold over one reading.
+
+A policy has `wake(now_s)`: one measure step, and what it orders through `replenish(now_s)`, which
+returns `supply.Service.replenish`'s answer. `in_depletion` is whether it waits for a refill.
+"""
+
+from lowtide import SINCE_S, record
+from lowtide.agent import Agent
+from lowtide.config import check, names, point
+from lowtide.gauge import Gauge
+from lowtide.gauges import GaugeFault
+from lowtide.outcome import OK, Refused
+from lowtide.uplink import Uplink
+
+SLOT = "slot"
+_LOOK_S = 3600  # how often is asked whether an uplink is due, where the bin is not low
+
+
+class Settings(dict):
+    """A configured device with the shipped defaults, but for `changes` ({name: text})."""
+
+    fault = None
+    present = True
+
+    def __init__(self, changes=None):
+        super().__init__({name: point(name)[1] for name in names()})
+        self["slot.id"] = SLOT
+        self.update({name: check(name, value) for name, value in (changes or {}).items()})
+
+    def missing(self):
+        """As `config.Config`."""
+        return None
+
+
+class Lowtide:
+    """The shipping gauge, agent and uplink, with a fake at every seam to hardware and network."""
+
+    def __init__(self, sensor, settings, replenish, find):
+        self._settings, self._replenish, self._find = settings, replenish, find
+        self._sensor = sensor
+        self._flash, self._use = record.Record().pack(), None
+        self._far = settings["level.reorder_pct"] * 10 + 100
+        self._now_s = self._look_s = 0
+        self.power_on()
+
+    def power_on(self):
+        """Start with what is in flash."""
+        gauge = Gauge(self._sensor, self._settings, self._sensor.kind.table())
+        self.agent = Agent(
+            *(self._settings, self, (OK, self._flash), gauge, self._time_s, _nothing, _most),
+            SINCE_S,
+        )
+        # As app.py: the forecast's copy in flash is for when RTC memory is lost.
+        self.agent.forecast.resume(self._use)
+        self._uplink = Uplink(self.agent, self, self, self._settings, _nothing, _nothing)
+
+    @property
+    def in_depletion(self):
+        """Whether a depletion runs, by the device."""
+        return self.agent.level.lowest_permille is not None
+
+    def at_rest(self, permille):
+        """Whether no single reading matters, over a bin that holds this."""
+        level, state = self.agent.level, self.agent.rec.state
+        if level.refill_count:
+            return False
+        if level.low_count:
+            return level.low and state != record.NONE
+        return permille > self._far
+
+    def wake(self, now_s):
+        """Measure, and run the uplink where one is due."""
+        self._now_s = now_s
+        agent = self.agent
+        agent.measure()
+        if agent.level.low or now_s >= self._look_s:
+            self._look_s = now_s + _LOOK_S
+            if agent.uplink_due():
+                _run(self._uplink.run())
+                self._use = self.agent.forecast.pack(self._use)
+
+    def _time_s(self):
+        return self._now_s
+
+    # -- flash, link and service, as `store.Store`, `link.Link`, `drs.Drs` ------------------------
+
+    def save(self, payload):
+        """Keep the record."""
+        self._flash = payload
+
+    async def up(self, plausible, suspect):
+        """The network is there."""
+
+    def down(self):
+        """It costs nothing to leave it up."""
+
+    close = down
+
+    async def subscription(self):
+        """The slot is subscribed."""
+        return self._now_s, {SLOT: True}
+
+    async def order_info(self, event_id, slot):
+        """Tell of the order."""
+        order = self._find(event_id)
+        if order is None:
+            raise Refused("GetOrderInfo: 400")
+        return order.info(self._now_s)
+
+    async def slot_status(self, slot, remaining, capacity, run_out_s):
+        """Be told what is left."""
+
+    async def device_status(self, active_s):
+        """Be told that it lives."""
+
+    async def replenish(self, slot):
+        """Order."""
+        order, is_new = self._replenish(self._now_s)
+        return "STANDARD_ORDER_PLACED" if is_new else "ORDER_INPROGRESS", str(order.number)
+
+
+class Bare:
+    """What examples do: one reading, one comparison; the service's lock keeps it from more."""
+
+    in_depletion = False
+
+    def __init__(self, sensor, settings, replenish, find):
+        kind = sensor.kind
+        self._read, self._replenish = sensor.read, replenish
+        self._empty, self._span = kind.empty, kind.full - kind.empty
+        self._reorder = settings["level.reorder_pct"] * 10
+        self._far = self._reorder + kind.farthest
+
+    def power_on(self):
+        """It keeps nothing."""
+
+    def at_rest(self, permille):
+        """Whether no sample can be low, over a bin that holds this."""
+        return permille > self._far
+
+    def wake(self, now_s):
+        """Read once; order if that is low."""
+        try:
+            permille = (self._read() - self._empty) * 1000 // self._span
+        except GaugeFault:
+            return
+        if permille < self._reorder:
+            self._replenish(now_s)
+
+
+POLICIES = {"lowtide": Lowtide, "bare threshold": Bare}
+
+
+def _run(uplink):
+    # The fakes never wait, so a coroutine runs to its end in one go.
+    try:
+        uplink.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("an uplink waited")
+
+
+def _nothing(*_):
+    pass
+
+
+def _most(n):
+    return n
