@@ -53,8 +53,11 @@ deploy: $(READY) port ## compile the agent, copy it to the board on PORT=, with 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m mpremote connect $(PORT) resume repl
 
-prove: $(READY) ## everything exhaustive: interleavings, power cuts, ten years; five minutes
+prove: $(READY) ## everything exhaustive: interleavings, power cuts, a line cut at each byte, ten years; eight minutes
 	@$(PY) -m host_tests.prove
+
+policy: $(READY) ## a thousand simulated dispensers for two years: table, and build/policy.svg
+	@$(PY) -m tools.policy
 
 bench: $(READY) ## what an uplink and a wake cost, beside others; two minutes
 	@$(PY) -m tools.bench uplink wake service
@@ -72,5 +75,5 @@ check: lint types test ## lint, types and test
 clean: ## remove build output and the virtual environment
 	rm -rf .venv build typings
 
-.PHONY: help demo browser test sim board port deploy console prove bench lint types check clean
+.PHONY: help demo browser test sim board port deploy console prove policy bench lint types check clean
 .DEFAULT_GOAL := help
