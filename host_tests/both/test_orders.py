@@ -877,3 +877,13 @@ def test_after_failures_the_clock_and_sntp_are_believed_in_turn():
     device.world = FakeClock()
     device.talk()
     assert device.link.asked[-1] == (False, False)
+
+
+def test_after_months_of_failures_the_clock_is_still_doubted_every_other_time():
+    device = Device()
+    device.link.fault = fault("no Wi-Fi")
+    device.agent.failures = 96
+    for _ in range(8):
+        device.talk()
+    suspects = [suspect for _, suspect in device.link.asked]
+    assert suspects == [False, True] * 4
