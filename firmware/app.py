@@ -6,7 +6,6 @@ from micropython import const
 
 import board
 import hal
-from lowtide import SINCE_S
 from lowtide.agent import Agent
 from lowtide.config import Config
 from lowtide.gauge import Gauge
@@ -35,12 +34,10 @@ class App:
     def __init__(self, feed):
         self._feed, self._awake_since = feed, hal.ticks_ms()
         self.log = Log(hal.time_s, sys.stdout.write)
-        store = Store("/config.rec", 1)
-        self.config = Config(store, *store.load())
+        self.config = Config(Store("/config.rec"))
         self.gauge = Gauge(board.gauge(hal), self.config, board.TABLE)
-        store = Store("/order.rec", 1)
         self.agent = Agent(
-            self.config, store, store.load(), self.gauge, hal.time_s, self.log, hal.random, SINCE_S
+            self.config, Store("/order.rec"), self.gauge, hal.time_s, self.log, hal.random
         )
         why, kept = hal.kept()
         self.agent.trouble = why or None
@@ -52,9 +49,9 @@ class App:
             driver.resume(kept_by[: driver.keeps])
         self._kept = kept_by[driver.keeps :]
         # The forecast's copy in flash, for when RTC memory is lost.
-        self._use = Store("/use.rec", 1)
+        self._use = Store("/use.rec")
         if not kept:
-            self.agent.forecast.resume(self._use.load()[1])
+            self.agent.forecast.resume(self._use.load())
         self._uplink = self._context = None
         self._radio_taken = False
 
@@ -92,7 +89,7 @@ class App:
     def step(self):
         """One measure step. Return why the uplink is due, or None."""
         agent = self.agent
-        if agent.measure_due():
+        if not agent.measure_in_s():
             agent.measure()
         due = agent.uplink_due()
         if due and agent.measured_at != hal.time_s():
@@ -118,7 +115,7 @@ class App:
         if self._uplink is uplink:
             # Else a setting has changed meanwhile: the token may be another account's.
             self._kept = uplink.pack(_RTC_ROOM)
-        self._use.save(self.agent.forecast.pack(self._use.load()[1]))
+        self._use.save(self.agent.forecast.pack(self._use.load()))
 
     def _network(self):
         # Built at the first use, and anew where a setting has changed.
@@ -131,7 +128,7 @@ class App:
             agent, config = self.agent, self.config
             link = Link(config, hal.radio, hal.time_s, self.set_time, agent.earliest_s)
             api = Drs(config, self._connect, hal.time_s)
-            uplink = Uplink(agent, link, api, config, self.set_time, self.keep)
+            uplink = Uplink(agent, link, api, self.set_time, self.keep)
             uplink.resume(self._kept)
             self._uplink = uplink
         return uplink

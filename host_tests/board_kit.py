@@ -7,8 +7,9 @@ is waited for is an event, and nothing depends on how fast the machine is.
 import time
 from pathlib import Path
 
-from lowtide import record, store
+from lowtide import store
 from lowtide.config import Config
+from lowtide.orders import Orders
 from tools import image
 from tools.demo.bench import SLOT, Bench
 from tools.virtual_board import driver
@@ -35,10 +36,10 @@ class Board:
         """Write a flash image with firmware, settings and record; `damage` edits its files."""
         folder = self.bench.folder / "stage"
         image.stage("host", folder, self.certificates)
-        config = Config(store.Store(str(folder / "config.rec"), 1), store.ABSENT, None)
+        config = Config(store.Store(str(folder / "config.rec")))
         for name, value in {**self.settings, **more}.items():
             config.set(name, value)
-        store.Store(str(folder / "order.rec"), 1).save((rec or record.Record()).pack())
+        store.Store(str(folder / "order.rec")).save((rec or Orders(None)).pack())
         if damage:
             damage(folder)
         driver.write_image(self.bench.flash, image.contents(folder))

@@ -7,8 +7,7 @@ import asyncio
 import json
 import sys
 
-from lowtide import https
-from lowtide.outcome import Fault
+from lowtide import Fault, https
 
 connect = asyncio.open_connection
 addresses = {}

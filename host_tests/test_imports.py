@@ -8,11 +8,11 @@ import pytest
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 SOURCES = sorted(FIRMWARE.rglob("*.py"))
 HARDWARE = {"machine", "network", "esp32"}
-DECISIONS = {"level", "forecast", "gauge", "orders", "agent", "uplink", "record", "dates"}
+DECISIONS = {"level", "forecast", "gauge", "orders", "agent", "uplink", "dates"}
 IO = {"https", "store", "console", "link", "drs", "log"}
 IO_MODULES = {"asyncio", "ssl", "tls", "socket", "os", "vfs", "select", "hal", "board"}
-# What both sides may speak in: exceptions, the record's names, times as text.
-SHARED = {"lowtide.outcome", "lowtide.record", "lowtide.dates"}
+# What both sides may speak in: exceptions, times as text.
+SHARED = {"lowtide", "lowtide.dates"}
 FORBIDDEN = {"typing", "enum", "dataclasses", "abc"}
 NETWORK = {"asyncio", "ssl", "tls", "socket", "network"} | {
     f"lowtide.{name}" for name in ("https", "link", "drs", "uplink", "console", "calibrate")

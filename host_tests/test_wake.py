@@ -203,7 +203,7 @@ def test_three_crashes_lead_to_safe_mode_and_a_day_later_it_tries_again(board):
 
 def test_what_ends_the_agent_is_kept_and_slept_on_and_three_times_for_a_day(board):
     # Its driver breaks in a way that nobody thought of.
-    board.flash(damage=patched(("agent.measure_due()", "agent.no_such_thing()")), **BATTERY)
+    board.flash(damage=patched(("agent.measure_in_s()", "agent.no_such_thing()")), **BATTERY)
     board.bench.power_on("--air", str(board.air))
     starts = []
     for _ in range(4):

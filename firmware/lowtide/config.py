@@ -4,8 +4,6 @@ import json
 
 from micropython import const
 
-from lowtide.outcome import ABSENT
-
 # Kinds of setting. Besides them "t", any text, and a choice, with a bar between its values.
 INT = "i"
 SECRET = "s"
@@ -119,15 +117,16 @@ class Config:
     `fault` is None or why its content could not be used; with a fault nothing is ordered.
     """
 
-    def __init__(self, store, status, payload):
+    def __init__(self, store):
         self._store = store
+        payload = store.load()
         self._set = {}
         # Name to why its stored value cannot be used; "" is the whole file.
         self._bad = {}
-        self.present = status != ABSENT
+        self.present = payload is not None
         try:
             stored = json.loads(payload) if self.present else {}
-        except (TypeError, ValueError):  # no payload, or not JSON
+        except ValueError:
             stored = None
         if not isinstance(stored, dict):
             self._bad[""] = "configuration damaged; set it again"

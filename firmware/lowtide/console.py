@@ -6,7 +6,6 @@ import json
 from micropython import const
 
 from lowtide import VERSION, dates
-from lowtide import record as r
 from lowtide.config import SECRET, names, point
 
 _MAX_LINE = const(2300)
@@ -148,14 +147,14 @@ class Console:
             return None, "gauge fault: %s" % e
 
     def _do_status(self, _args):
-        agent, rec, config = self._agent, self._agent.rec, self._config
+        agent, orders, config = self._agent, self._agent.orders, self._config
         level, fault = self._level()
         return {
             "level": level,
-            "state": r.STATES[rec.state],
-            "blocked": r.BLOCKS[rec.blocked],
+            "state": orders.state,
+            "blocked": orders.block,
             "slot": config["slot.id"],
-            "event_id": rec.event_id or None,
+            "event_id": orders.event_id or None,
             "time": dates.iso(self._time_s()),
             "version": VERSION,
             "low": agent.level.low,
@@ -163,7 +162,7 @@ class Console:
             "missing": config.missing(),
             "power": config["power.mode"],
             "safe_mode": agent.safe,
-            "ordered": _iso(rec.ordered_at),
+            "ordered": _iso(orders.ordered_at),
             "uplink": agent.trouble,
             "failures": agent.failures,
         }

@@ -5,8 +5,7 @@ import struct
 
 from micropython import const
 
-from lowtide import dates
-from lowtide.outcome import Fault, Refused, Rejected, Revoked
+from lowtide import Fault, Refused, Rejected, dates
 
 _SAFE = const(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ODD = const("%s: answer not understood")
@@ -75,7 +74,7 @@ class Drs:
         access token by the clock, and once more if the service rejects it.
 
         Raises:
-            Fault, Insecure, Revoked, Refused: see `outcome`.
+            Fault, or one of its kinds: see `lowtide`.
         """
         for last_try in (False, True):
             if not 0 < self._token_until - self._time_s() <= 86400:
@@ -110,10 +109,10 @@ class Drs:
         return answer.get("detailCode"), answer.get("eventInstanceId")
 
     async def order_info(self, event_id, slot):
-        """Return `(status, has_delivery_date)` of the order, None if it is not of this slot.
+        """Return `(status, has_delivery_date)` of the order.
 
         Raises:
-            Refused: the service does not know the id.
+            Refused: the service does not know the id, or not for this slot.
             Fault: no news.
         """
         _, answer = await self._call("GET", "getOrderInfo", event_id)
@@ -124,7 +123,7 @@ class Drs:
         for item in items:
             if isinstance(item, dict) and item.get("slotId") == slot:
                 return item.get("status"), bool(item.get("expectedDeliveryDate"))
-        return None
+        raise Refused("getOrderInfo: no order of this slot")
 
     async def slot_status(self, slot, remaining, capacity, run_out_s):
         """Report the slot: amounts in the product's unit; when it runs out, or None (1.4).
@@ -167,12 +166,12 @@ class Drs:
         if status == 400 and message == "Invalid token":
             self._token_until = 0
             raise Rejected(name + ": access token rejected")
-        block = None
+        refused = Refused("%s: %d, %s" % (name, status, message[:80]))
         if status == 404:
-            block = "no_such_slot"
+            refused.block = "no_such_slot"
         elif message.endswith("is unsubscribed."):
-            block = "unsubscribed"
-        raise Refused("%s: %d, %s" % (name, status, message[:80]), block)
+            refused.block = "unsubscribed"
+        raise refused
 
     async def _request(self, name, method, target, headers, body):
         # -> status (200 or a refusal for certain), headers, answer: {} where it says nothing.
@@ -213,7 +212,9 @@ class Drs:
         if status != 200:
             error = str(answer.get("error"))[:40]
             if status == 400 and error == "invalid_grant":
-                raise Revoked(error)
+                revoked = Refused("access revoked: register again, then set lwa.refresh_token")
+                revoked.block = "revoked"
+                raise revoked
             raise Fault("token refused: %s; check lwa.client_id and lwa.client_secret" % error)
         token, expires_in = answer.get("access_token"), answer.get("expires_in")
         if not _is_token(token) or not isinstance(expires_in, int):

@@ -11,7 +11,7 @@ import ssl
 
 from micropython import const
 
-from lowtide.outcome import Fault, Insecure
+from lowtide import Fault, Insecure
 
 _PIECE = const(512)
 # Of one answer, all of it; the longest that is due, two tokens, has 4.5 KB.

@@ -7,7 +7,7 @@ import struct
 
 from micropython import const
 
-from lowtide.outcome import Fault
+from lowtide import Fault
 
 _JOIN_S = const(15)
 _REJOIN_S = const(5)

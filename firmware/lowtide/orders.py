@@ -1,35 +1,57 @@
-"""The ordering contract: every rule by which Lowtide buys, or does not. Pure decisions.
+"""The ordering contract: the record of one slot's order, and every rule by which Lowtide buys.
 
-Rule numbers are those of the README. Times are Unix seconds.
+Rule numbers are those of the README. Times are Unix seconds. Pure decisions.
 """
+
+import struct
 
 from micropython import const
 
-from lowtide.record import BLOCKS
-
-# The numbers of `record`, again: the compiler folds a constant only in the module that has it.
-_NONE = const(0)
-_ATTEMPT = const(1)
-_PLACED = const(2)
-_IN_PROGRESS = const(3)
-_RESOLUTION = const(4)
-_CONFIRMED = const(5)
-_SHIPPED = const(6)
-_CANCELLED = const(7)
+# Stored as their place in the list: only ever add at the end. Lists: in a constant tuple each text
+# takes 64 bytes of the 64-bit host's heap, and not 20.
+STATES = [
+    "none",
+    "attempt",
+    "placed",
+    "in_progress",
+    "resolution",
+    "confirmed",
+    "shipped",
+    "cancelled",
+]
+# Not listed by SubscriptionInfo heals itself; a 404 of Replenish waits for a new slot.id.
+BLOCKS = [None, "unsubscribed", "revoked", "no_such_slot", "no_such_slot"]
 _FREE = const(0)
 _UNSUBSCRIBED = const(1)
+_REVOKED = const(2)
+_NO_SUCH_SLOT = const(3)
 _NOT_LISTED = const(4)
-_UNKNOWN_PERMILLE = const(0xFFFF)
+UNKNOWN_PERMILLE = const(0xFFFF)
 _MAX_ID = const(255)
+
+# Schema 1, little-endian: the state, these, then the id in UTF-8.
+_FORMAT = const("<7B2H4I")
+_SIZE = const(27)
+_FIELDS = [
+    "blocked",
+    "late",
+    "lapsed",
+    "cancels",
+    "lapses",
+    "bad_days",
+    "bad_day",
+    "lowest_permille",
+    "attempt_at",
+    "ordered_at",
+    "horizon_at",
+    "cancelled_at",
+]
+# No order yet: all zero, but for the lowest level, which is unknown.
+_NEW = const(b"\0\0\0\0\0\0\0\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 
 _DAY_S = const(86400)
 # Rule 6: the resolution ends 72 h after the order; 6 h of slack each way covers a missed poll.
 _LAPSE_SLACK_S = const(21600)
-# What the service says, to be split: a tuple of texts takes four times the heap.
-_PLACED_CODES = const("STANDARD_ORDER_PLACED TEST_ORDER_PLACED")
-_OPEN_STATUS = const("Pending Authorized Processing")
-_SHIPPED_STATUS = const("Shipped Closed")
-_CANCELLED_STATUS = const("Cancelled Canceled")
 
 
 class Verdict:
@@ -44,13 +66,62 @@ class Verdict:
 
 
 class Orders:
-    """Applies the contract to one `record.Record`. Persisting it is the caller's, at once."""
+    """The order record and the rules on it. Persisting a change is the caller's, at once.
 
-    def __init__(self, rec, config):
-        self.rec = rec
+    `state` is one of `STATES`. `attempt_at` first send of the latest attempt; `ordered_at` the
+    order; `horizon_at` since when nothing is known (rule 7); `cancelled_at` when the cancellation
+    was first seen (rule 5); 0 is never. `late`: the resolution was still seen near its end,
+    `lapsed`: it ended so (rule 6). `cancels`, `lapses`: of this depletion. `bad_days`, `bad_day`:
+    days on which GetOrderInfo refused the id. `lowest_permille`: lowest level of the depletion.
+    `event_id`: the last id kept, at most 255 bytes.
+    """
+
+    state: str
+    blocked: int
+    late: int
+    lapsed: int
+    cancels: int
+    lapses: int
+    bad_days: int
+    bad_day: int
+    lowest_permille: int
+    attempt_at: int
+    ordered_at: int
+    horizon_at: int
+    cancelled_at: int
+
+    def __init__(self, config, data=_NEW):
+        """Take the record from what `pack()` gave.
+
+        Raises:
+            ValueError: the bytes are not a record that this firmware could have written.
+        """
         self._config = config
         self._seen_open = False
-        self._before = (_NONE, 0, 0)
+        self._before = ("none", 0, 0)
+        if not _SIZE <= len(data) <= _SIZE + _MAX_ID or data[1] > _NOT_LISTED:
+            raise ValueError
+        state, *values = struct.unpack(_FORMAT, data[:_SIZE])
+        if state >= len(STATES):
+            raise ValueError
+        self.state = STATES[state]
+        for name, value in zip(_FIELDS, values):  # noqa: B905
+            setattr(self, name, value)
+        self.event_id = data[_SIZE:].decode()
+
+    def pack(self):
+        """Return the record as bytes."""
+        values = [getattr(self, name) for name in _FIELDS]
+        return struct.pack(_FORMAT, STATES.index(self.state), *values) + self.event_id.encode()
+
+    @property
+    def block(self):
+        """None, or why the service would not order (rule 9); it stands beside the state."""
+        return BLOCKS[self.blocked]
+
+    def latest_s(self):
+        """Return the latest time in the record: the calendar was at least there once."""
+        return max(self.attempt_at, self.ordered_at, self.horizon_at, self.cancelled_at)
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -60,9 +131,8 @@ class Orders:
         `low`: confirmed low by this wake's reading. `doubt`: None, or why nothing may be bought
         (rule 9). `forced`: a person typed `order --now` (rule 10).
         """
-        rec = self.rec
-        if rec.blocked:
-            doubt = doubt or "blocked: %s" % BLOCKS[rec.blocked]
+        if self.blocked:
+            doubt = doubt or "blocked: " + self.block
         if doubt:
             return Verdict(False, "rule 9: " + doubt)
         if not low:
@@ -75,155 +145,142 @@ class Orders:
                 return Verdict(False, "rule 10: an order is open")
             return Verdict(True, "rule 10: by hand", now_s)
         if at_s:
-            at_s = max(at_s, now_s, rec.attempt_at + self._config["order.min_interval_s"])
+            at_s = max(at_s, now_s, self.attempt_at + self._config["order.min_interval_s"])
         return Verdict(at_s == now_s, why, at_s)
 
     def _in_window(self, now_s):
-        rec = self.rec
         return (
-            rec.state == _ATTEMPT
+            self.state == "attempt"
             # After a certain refusal the horizon is the older attempt's again: no window.
-            and rec.attempt_at == rec.horizon_at
-            and now_s - rec.attempt_at < self._config["order.repeat_window_s"]
+            and self.attempt_at == self.horizon_at
+            and now_s - self.attempt_at < self._config["order.repeat_window_s"]
         )
 
     def _by_state(self, now_s):
         # -> (why, earliest time); 0 for not before something else happens.
-        rec = self.rec
-        if rec.state == _NONE:
+        state = self.state
+        if state == "none":
             return "rule 2: first of this depletion", now_s
-        if rec.state == _SHIPPED:
+        if state == "shipped":
             return "rule 7: shipped; needs a refill", 0
-        if rec.state == _CANCELLED:
+        if state == "cancelled":
             return self._after_cancel(now_s)
-        if self.askable() and rec.state != _IN_PROGRESS:
+        if self.askable() and state != "in_progress":
             return "rule 2: an order is open", 0
-        at_s = rec.horizon_at
+        at_s = self.horizon_at
         if at_s:
             at_s += self._config["order.horizon_s"]
         return "rule 7: no news of the order", at_s
 
     def _after_cancel(self, now_s):
-        rec = self.rec
-        if rec.lapsed:
-            why, times, at_s = "rule 6: lapsed", rec.lapses, now_s
+        if self.lapsed:
+            why, times, at_s = "rule 6: lapsed", self.lapses, now_s
         else:
             hold_s = self._config["order.cancel_hold_s"]
-            why, times, at_s = "rule 5: cancelled", rec.cancels, rec.cancelled_at + hold_s
+            why, times, at_s = "rule 5: cancelled", self.cancels, self.cancelled_at + hold_s
         return (why, at_s) if times < 2 else (why + " twice; needs a refill", 0)
 
     def askable(self):
         """Whether GetOrderInfo can be asked: an open order, an id, and not refused for 3 days."""
-        rec = self.rec
-        return _PLACED <= rec.state <= _CONFIRMED and rec.event_id != "" and rec.bad_days < 3
-
-    def ask_interval_s(self):
-        """Return how often to ask about the open order, in seconds."""
-        if self.rec.state in (_PLACED, _RESOLUTION):
-            return self._config["order.poll_interval_s"]
-        return _DAY_S
+        return self.state in STATES[2:6] and self.event_id and self.bad_days < 3
 
     # -- what happened --------------------------------------------------------------------------
 
     def verified(self, now_s):
-        """A verified time is known: times of the future count as now; a horizon may start."""
-        rec = self.rec
-        rec.clamp(now_s)
-        if not rec.horizon_at and rec.state in (_ATTEMPT, _IN_PROGRESS):
-            rec.horizon_at = now_s
+        """A verified time is known: later ones count as now (rule 8); a horizon may start."""
+        for name in _FIELDS[-4:]:
+            setattr(self, name, min(getattr(self, name), now_s))
+        if not self.horizon_at and self.state in ["attempt", "in_progress"]:
+            self.horizon_at = now_s
 
     def subscription(self, subscribed):
         """SubscriptionInfo answered: True, False, or None where it does not list the slot."""
-        rec = self.rec
-        if rec.blocked in (_FREE, _UNSUBSCRIBED, _NOT_LISTED):
-            rec.blocked = _FREE if subscribed else _UNSUBSCRIBED
+        if self.blocked not in (_REVOKED, _NO_SUCH_SLOT):
+            self.blocked = _FREE if subscribed else _UNSUBSCRIBED
             if subscribed is None:
-                rec.blocked = _NOT_LISTED
+                self.blocked = _NOT_LISTED
 
-    def sending(self, now_s, verdict):
+    def sending(self, now_s, repeat, lowest_permille):
         """A Replenish goes out next: the intent, to be in flash before its first byte (rule 1)."""
-        rec = self.rec
-        if not verdict.repeat:
-            self._before = (rec.state, rec.horizon_at, rec.attempt_at)
-            rec.state = _ATTEMPT
-            rec.attempt_at = rec.horizon_at = now_s
+        if lowest_permille is not None:
+            self.lowest_permille = lowest_permille
+        if not repeat:
+            self._before = (self.state, self.horizon_at, self.attempt_at)
+            self.state = "attempt"
+            self.attempt_at = self.horizon_at = now_s
 
     def answered(self, code, event_id, now_s, repeat):
         """Replenish answered 200. Return False, with nothing changed, if the code is unknown."""
-        rec = self.rec
         if not isinstance(event_id, str) or len(event_id.encode()) > _MAX_ID:
             event_id = ""
-        if code in _PLACED_CODES.split():
-            self._enter_order(_PLACED, event_id, now_s)
+        if code in ["STANDARD_ORDER_PLACED", "TEST_ORDER_PLACED"]:
+            self._enter_order("placed", event_id, now_s)
         elif code != "ORDER_INPROGRESS":
             return False
-        elif repeat and (not event_id or event_id != rec.event_id):
-            self._enter_order(_PLACED, event_id, rec.attempt_at)
+        elif repeat and (not event_id or event_id != self.event_id):
+            self._enter_order("placed", event_id, self.attempt_at)
         else:
-            self._enter_order(_IN_PROGRESS, event_id, rec.ordered_at)
-        rec.horizon_at = now_s
+            self._enter_order("in_progress", event_id, self.ordered_at)
+        self.horizon_at = now_s
         return True
 
     def _enter_order(self, state, event_id, ordered_at):
-        rec = self.rec
         self._seen_open = False
-        rec.state = state
-        rec.event_id = event_id
-        rec.ordered_at = ordered_at
-        rec.late = rec.lapsed = rec.bad_days = rec.bad_day = 0
+        self.state = state
+        self.event_id = event_id
+        self.ordered_at = ordered_at
+        self.late = self.lapsed = self.bad_days = self.bad_day = 0
 
     def refused(self, block, repeat):
-        """Replenish was refused for certain (4xx). An earlier unanswered send stays unknown."""
+        """Refused for certain (4xx). An earlier unanswered Replenish stays unknown: `repeat`."""
         if block:
-            self.rec.blocked = block
+            self.blocked = BLOCKS.index(block)
         if not repeat:
-            self.rec.state, self.rec.horizon_at, _ = self._before
+            self.state, self.horizon_at, _ = self._before
 
     def withdrawn(self, repeat):
         """The service did not look at the Replenish (its token was rejected): no attempt."""
         if not repeat:
-            self.rec.state, self.rec.horizon_at, self.rec.attempt_at = self._before
+            self.state, self.horizon_at, self.attempt_at = self._before
 
     def order_info(self, status, has_date, now_s):
         """GetOrderInfo knows the order for this slot; `status` as sent, `has_date` delivery."""
-        rec = self.rec
-        rec.bad_days = rec.bad_day = 0
-        self._seen_open = status in _OPEN_STATUS.split()
-        lapse_s = now_s - rec.ordered_at - self._config["order.resolution_window_s"]
-        if status in _CANCELLED_STATUS.split():
-            if rec.state == _RESOLUTION and rec.late and lapse_s <= _LAPSE_SLACK_S:
-                rec.lapsed = 1
-                rec.lapses += 1
+        self.bad_days = self.bad_day = 0
+        # To be split: a tuple of texts takes four times the heap.
+        self._seen_open = status in ["Pending", "Authorized", "Processing"]
+        lapse_s = now_s - self.ordered_at - self._config["order.resolution_window_s"]
+        if status in ["Cancelled", "Canceled"]:
+            if self.state == "resolution" and self.late and lapse_s <= _LAPSE_SLACK_S:
+                self.lapsed = 1
+                self.lapses += 1
             else:
-                rec.cancels += 1
-            rec.state = _CANCELLED
-            rec.cancelled_at = now_s
-        elif rec.state == _IN_PROGRESS:
+                self.cancels += 1
+            self.state = "cancelled"
+            self.cancelled_at = now_s
+        elif self.state == "in_progress":
             # Not this depletion's order: shipped or open, it settles nothing for this one.
             return
-        elif status in _SHIPPED_STATUS.split():
-            rec.state = _SHIPPED
+        elif status in ["Shipped", "Closed"]:
+            self.state = "shipped"
         elif self._seen_open:
             if has_date:
-                rec.state = _CONFIRMED
-            elif now_s >= rec.ordered_at + self._config["order.resolution_after_s"]:
-                rec.state = _RESOLUTION
-                rec.late |= lapse_s >= -_LAPSE_SLACK_S
+                self.state = "confirmed"
+            elif now_s >= self.ordered_at + self._config["order.resolution_after_s"]:
+                self.state = "resolution"
+                self.late |= lapse_s >= -_LAPSE_SLACK_S
 
     def order_info_refused(self, now_s):
         """GetOrderInfo refused the id: on three different days, and nothing is known (rule 7)."""
-        rec = self.rec
         self._seen_open = False
         day = now_s // _DAY_S
-        if not rec.bad_days and rec.state != _IN_PROGRESS:
-            rec.horizon_at = now_s
-        if day != rec.bad_day:
-            rec.bad_day = day
-            rec.bad_days += 1
+        if not self.bad_days and self.state != "in_progress":
+            self.horizon_at = now_s
+        if day != self.bad_day:
+            self.bad_day = day
+            self.bad_days += 1
 
     def refilled(self):
         """The depletion ended. The last id and the time of the last order stay."""
-        rec = self.rec
-        self._enter_order(_NONE, rec.event_id, rec.ordered_at)
-        rec.cancels = rec.lapses = rec.horizon_at = rec.cancelled_at = 0
-        rec.lowest_permille = _UNKNOWN_PERMILLE
+        self._enter_order("none", self.event_id, self.ordered_at)
+        self.cancels = self.lapses = self.horizon_at = self.cancelled_at = 0
+        self.lowest_permille = UNKNOWN_PERMILLE

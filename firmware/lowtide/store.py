@@ -11,10 +11,9 @@ import struct
 
 from micropython import const
 
-from lowtide.outcome import ABSENT, CORRUPT, NEWER, OK
-
-_MAGIC = const(b"LT")
-_HEAD = const("<2sBIH")
+# With the schema: the content of another one is not understood.
+_MAGIC = const(b"LT\x01")
+_HEAD = const("<3sIH")
 _HEAD_SIZE = const(9)
 _CRC_SIZE = const(4)
 _FRAME_SIZE = const(13)
@@ -23,35 +22,31 @@ _CRC_OF_ALL = const(0x2144DF1C)
 
 
 class Store:
-    """One framed file at `path`, payload of at most 65,535 bytes, written under `schema`."""
+    """One framed file at `path`, payload of at most 65,535 bytes."""
 
-    def __init__(self, path, schema):
+    def __init__(self, path):
         self._path = path
-        self._schema = schema
         self._sequence = 0
-        self.schema = 0
 
     def load(self):
-        """Return `(status, payload)`: `OK` with bytes, else `ABSENT`, `CORRUPT` or `NEWER`, None.
+        """Return the payload: None where there is no file, none (`b""`) where it is damaged.
 
-        `self.schema` is the one found. Raises `OSError` if the flash itself cannot be read: that
-        is news of its own and means nothing about the content.
+        Raises:
+            OSError: the flash itself cannot be read. That is news of its own and means nothing
+                about the content.
         """
         try:
             with open(self._path, "rb") as f:
                 data = f.read()
         except OSError as e:
             if e.errno == errno.ENOENT:
-                return ABSENT, None
+                return None
             raise
-        if len(data) < _FRAME_SIZE or binascii.crc32(data) != _CRC_OF_ALL:
-            return CORRUPT, None
-        magic, self.schema, self._sequence, size = struct.unpack(_HEAD, data[:_HEAD_SIZE])
-        if magic != _MAGIC or len(data) != size + _FRAME_SIZE:
-            return CORRUPT, None
-        if self.schema > self._schema:
-            return NEWER, None
-        return OK, data[_HEAD_SIZE:-_CRC_SIZE]
+        if len(data) >= _FRAME_SIZE and binascii.crc32(data) == _CRC_OF_ALL:
+            magic, self._sequence, size = struct.unpack(_HEAD, data[:_HEAD_SIZE])
+            if magic == _MAGIC and size == len(data) - _FRAME_SIZE:
+                return data[_HEAD_SIZE:-_CRC_SIZE]
+        return b""
 
     def save(self, payload):
         """Make `payload` the content; it is in flash when this returns. True if it was written.
@@ -60,10 +55,10 @@ class Store:
             OSError: it could not be written; the old content stands.
         """
         # Compared with the flash itself: a copy in memory would cost what a token takes.
-        if self.load() == (OK, payload):
+        if self.load() == payload:
             return False
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        body = struct.pack(_HEAD, _MAGIC, self._schema, self._sequence, len(payload)) + payload
+        body = struct.pack(_HEAD, _MAGIC, self._sequence, len(payload)) + payload
         tmp = self._path + ".tmp"
         # Not `with`: leaving it on an exception would commit a truncated file.
         f = open(tmp, "wb")  # noqa: SIM115

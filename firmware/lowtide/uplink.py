@@ -6,8 +6,7 @@ The wire is `drs.Drs`, handed in; it opens, closes and counts connections.
 
 from micropython import const
 
-from lowtide import record as r
-from lowtide.outcome import Fault, Insecure, Refused, Rejected, Revoked
+from lowtide import Fault, Insecure, Refused, Rejected
 
 _DAY_S = const(86400)
 _BSSID_SIZE = const(6)
@@ -20,10 +19,9 @@ class Uplink:
     brings the agent's schedule to RTC memory.
     """
 
-    def __init__(self, agent, link, api, config, set_time, keep):
-        self._agent, self.link, self.api = agent, link, api
-        self._config, self._set_time, self._keep = config, set_time, keep
-        self._forced = False
+    def __init__(self, agent, link, api, set_time, keep):
+        self.agent, self.link, self.api = agent, link, api
+        self.set_time, self.keep = set_time, keep
 
     def pack(self, room):
         """Return what RTC memory keeps of it in `room` bytes: access point, access token."""
@@ -38,111 +36,97 @@ class Uplink:
 
     async def run(self):
         """Do all that is due. The agent's schedule and back-off are up to date afterwards."""
-        agent = self._agent
+        agent, link = self.agent, self.link
         # What a person types from now on is for the next uplink.
-        self._forced, agent.forced = agent.forced, False
+        forced, agent.forced = agent.forced, False
         agent.uplink_begins()
         # If this hangs, what the watchdog starts finds a back-off and not an uplink that is due.
-        self._keep()
+        self.keep()
         try:
             # Clock and SNTP are believed in turn: no wrong one of them locks the board out.
-            await self.link.up(agent.clock_plausible(), agent.failures % 2 == 0)
-            await self._talk()
+            await link.up(agent.clock_plausible(), agent.failures % 2 == 0)
+            await self._talk(forced)
             agent.uplink_done()
-        except Revoked:
-            agent.rec.blocked = r.REVOKED
-            agent.persist()
-            agent.uplink_failed("access revoked: register again, then set lwa.refresh_token")
-        except (Fault, Refused) as e:
-            agent.uplink_failed(str(e), getattr(e, "wait_s", 0))
+        except Fault as e:
+            if isinstance(e, Insecure):
+                # A certificate is judged by the clock: what set it is not believed any more.
+                agent.verified_at = 0
+                link.distrust_clock()
+            elif e.block == "revoked":
+                agent.orders.refused(e.block, True)
+                agent.persist()
+            agent.uplink_failed(str(e), e.wait_s)
         finally:
             self.api.close()
-            self.link.down()
+            link.down()
 
-    async def _talk(self):
-        agent, orders, slot = self._agent, self._agent.orders, self._config["slot.id"]
-        now_s, slots = await self._subscription()
+    async def _talk(self, forced):
+        agent, orders, slot = self.agent, self.agent.orders, self.agent.config["slot.id"]
+        now_s, slots = await self.api.subscription()
         agent.clock_verified(now_s)
-        self._set_time(now_s)
+        self.set_time(now_s)
         orders.verified(now_s)
-        blocked = agent.rec.blocked
+        block = orders.block
         orders.subscription(slots.get(slot))
         agent.persist()
-        if agent.rec.blocked != blocked:
-            agent.log("blocked: %s" % r.BLOCKS[agent.rec.blocked])
-        if orders.askable() and (self._forced or agent.ask_due(now_s)):
-            try:
-                await self._ask(slot, now_s)
-            except Fault:
-                # A purchase that is due does not wait for news for ever: the next try goes
-                # without asking.
-                if agent.verdict(now_s).may:
-                    agent.asked_at = now_s
-                raise
-        verdict = agent.verdict(now_s, self._forced)
+        if orders.block != block:
+            agent.log("blocked: %s" % orders.block)
+        if orders.askable() and (forced or not agent.ask_in_s(now_s)):
+            await self._ask(slot, now_s)
+        verdict = agent.verdict(now_s, forced)
         if verdict.may:
             await self._order(slot, now_s, verdict)
-        elif self._forced:
+        elif forced:
             agent.log("not ordered: " + verdict.why)
         await self._report(slot, now_s)
 
-    async def _subscription(self):
-        try:
-            return await self.api.subscription()
-        except Insecure:
-            # A certificate is judged by the clock: what set it is not believed any more.
-            self._agent.verified_at = 0
-            self.link.distrust_clock()
-            raise
-
     async def _ask(self, slot, now_s):
-        agent, orders = self._agent, self._agent.orders
-        state = agent.rec.state
+        agent, orders = self.agent, self.agent.orders
+        state = orders.state
         try:
-            found = await self.api.order_info(agent.rec.event_id, slot)
-            if found:
-                orders.order_info(found[0], found[1], now_s)
-            else:
-                orders.order_info_refused(now_s)
+            status, has_date = await self.api.order_info(orders.event_id, slot)
+            orders.order_info(status, has_date, now_s)
         except Refused as e:
-            if isinstance(e, Rejected):
-                # The token's fault, not the id's.
-                raise
             agent.log(str(e))
             orders.order_info_refused(now_s)
+        except Fault:
+            # A purchase that is due does not wait for news for ever: the next try goes without
+            # asking.
+            if agent.verdict(now_s).may:
+                agent.asked_at = now_s
+            raise
         agent.asked_at = now_s
         agent.persist()
-        if agent.rec.state != state:
-            agent.log("order is %s (was %s)" % (r.STATES[agent.rec.state], r.STATES[state]))
+        if orders.state != state:
+            agent.log("order is %s (was %s)" % (orders.state, state))
 
     async def _order(self, slot, now_s, verdict):
-        agent, orders = self._agent, self._agent.orders
-        agent.note_lowest()
-        orders.sending(now_s, verdict)
+        agent, orders, repeat = self.agent, self.agent.orders, verdict.repeat
+        orders.sending(now_s, repeat, agent.level.lowest_permille)
         agent.persist()
-        agent.log("Replenish: %s" % verdict.why)
+        agent.log("Replenish: " + verdict.why)
         try:
             code, event_id = await self.api.replenish(slot)
-        except Rejected as e:
-            orders.withdrawn(verdict.repeat)
+        except Rejected:
+            orders.withdrawn(repeat)
             agent.persist()
-            raise Fault(str(e))
+            raise
         except Refused as e:
-            orders.refused(r.BLOCKS.index(e.block), verdict.repeat)
+            orders.refused(e.block, repeat)
             agent.persist()
-            if verdict.repeat:
+            if repeat:
                 # Still unknown, still to be repeated: not at once.
-                raise Fault(str(e))
+                raise
             agent.log("not ordered: %s" % e)
             return
-        if not orders.answered(code, event_id, now_s, verdict.repeat):
+        if not orders.answered(code, event_id, now_s, repeat):
             raise Fault("Replenish: detailCode not understood")
         agent.persist()
-        agent.log("%s: %s" % (code, r.STATES[agent.rec.state]))
+        agent.log("%s: %s" % (code, orders.state))
 
     async def _report(self, slot, now_s):
         # SlotStatus whenever there is a connection, DeviceStatus once a day (protocol, section 5).
-        agent, capacity = self._agent, self._config["slot.capacity"]
+        agent, capacity = self.agent, self.agent.config["slot.capacity"]
         level, reported_at = agent.level.permille, agent.reported_at
         try:
             if level is not None:
@@ -152,8 +136,6 @@ class Uplink:
             if not 0 <= now_s - reported_at < _DAY_S:
                 await self.api.device_status(now_s)
                 agent.reported_at = now_s
-        except Rejected as e:
-            raise Fault(str(e))
         except Refused as e:
             # Refused once is refused all day: no reason to try again before tomorrow.
             agent.log(str(e))

@@ -3,11 +3,11 @@
 import asyncio
 import json
 
-from lowtide import SINCE_S, record
+from lowtide import Fault, Refused
 from lowtide.agent import Agent
 from lowtide.config import Config, names, point
 from lowtide.gauges import GaugeFault
-from lowtide.outcome import Fault
+from lowtide.orders import Orders
 from lowtide.uplink import Uplink
 
 MINUTE = 60
@@ -65,23 +65,22 @@ class FakeClock:
 class FakeStore:
     """A flash file: `payload`, how often it was written, and a flash that can fail."""
 
-    def __init__(self, payload=None, status=None):
+    def __init__(self, payload=None):
         self.payload = payload
-        self.status = (1 if payload is None else 0) if status is None else status
         self.writes = 0
         self.broken = False
 
     def load(self):
         """As `store.Store`."""
-        return self.status, self.payload if self.status == 0 else None
+        return self.payload
 
     def save(self, payload):
         """As `store.Store`."""
-        if self.status == 0 and payload == self.payload:
+        if payload == self.payload:
             return False
         if self.broken:
             raise OSError(5)
-        self.payload, self.status = payload, 0
+        self.payload = payload
         self.writes += 1
         return True
 
@@ -161,7 +160,7 @@ class FakeApi:
     async def replenish(self, slot):
         """As `drs.Drs`; by default a standard order with an id of its own."""
         self.calls.append("replenish")
-        self.sent.append(record.unpack(self._store.payload))
+        self.sent.append(Orders(None, self._store.payload))
         answer = self._next(self.replenish_answers, (PLACED, "order-%d" % len(self.sent)))
         if answer == SILENCE:
             await asyncio.sleep(60)
@@ -195,7 +194,7 @@ def config(**changes):
     for name, value in changes.items():
         settings[name.replace("__", ".")] = value
     store = FakeStore(json.dumps(settings).encode())
-    return Config(store, *store.load())
+    return Config(store)
 
 
 class Device:
@@ -205,7 +204,7 @@ class Device:
         self.config = config(**changes)
         self.clock = FakeClock()
         self.world = self.clock
-        self.store = FakeStore((rec or record.Record()).pack())
+        self.store = FakeStore((rec or Orders(None)).pack())
         self.gauge = FakeGauge(permille)
         self.link = FakeLink()
         self.api = FakeApi(lambda: self.world.now_s, self.store)
@@ -218,17 +217,13 @@ class Device:
         self.agent = Agent(
             self.config,
             self.store,
-            self.store.load(),
             self.gauge,
             self.clock,
             self._log,
             lambda n: n,
-            SINCE_S,
         )
         self.agent.rtc_resume(rtc)
-        self.uplink = Uplink(
-            self.agent, self.link, self.api, self.config, self.set_time, self._keep
-        )
+        self.uplink = Uplink(self.agent, self.link, self.api, self.set_time, self._keep)
         self.rtc = rtc
 
     def set_time(self, unix_s):
@@ -255,12 +250,12 @@ class Device:
     @property
     def stored(self):
         """The record in flash."""
-        return record.unpack(self.store.payload)
+        return Orders(None, self.store.payload)
 
     @property
     def state(self):
         """The state in flash, by name."""
-        return record.STATES[self.stored.state]
+        return self.stored.state
 
     def measure(self, permille, times=1):
         """Read this level so many times, without waiting."""
@@ -331,6 +326,13 @@ class Device:
 def placed_ids(device):
     """Return the ids of the orders that the fake service placed."""
     return ["order-%d" % (number + 1) for number in range(len(device.api.sent))]
+
+
+def refused(text, block):
+    """A `Refused`, as drs raises it."""
+    e = Refused(text)
+    e.block = block
+    return e
 
 
 def fault(text="no answer", wait_s=0):

@@ -2,7 +2,7 @@
 
 from kit import DAY, HOUR, MINUTE, T0, Device, fault
 
-from lowtide import record as r
+from lowtide.orders import BLOCKS
 
 YEARS = 5 * 365 * DAY
 
@@ -141,7 +141,7 @@ def test_back_off_grows_to_two_hours_and_no_further():
 
 def test_back_off_has_full_jitter_and_is_never_zero():
     device = Device()
-    device.agent._random = lambda n: 0
+    device.agent.random = lambda n: 0
     for _ in range(30):
         device.fail()
         assert device.agent.retry_at - device.clock() == 1
@@ -149,7 +149,7 @@ def test_back_off_has_full_jitter_and_is_never_zero():
 
 def test_retry_after_is_heeded_up_to_the_cap():
     device = Device()
-    device.agent._random = lambda n: 0
+    device.agent.random = lambda n: 0
     device.fail("x", 500)
     assert device.agent.retry_at == T0 + 500
     device.fail("x", 99999)
@@ -184,7 +184,7 @@ def test_the_next_wake_is_the_next_reading_or_the_retry():
     assert device.agent.wake_in_s() == 900
     device.wait(300)
     assert device.agent.wake_in_s() == 600
-    device.agent._random = lambda n: 99
+    device.agent.random = lambda n: 99
     device.agent.failures = 5
     device.agent.reported_at = 0
     device.fail()
@@ -212,9 +212,9 @@ def test_a_clock_that_jumps_by_years_never_leaves_the_agent_waiting():
         device.agent.measured_at = device.clock()
         device.wait(jump_s)
         assert 1 <= device.agent.wake_in_s() <= 900, jump_s
-        assert abs(jump_s) < 900 or device.agent.measure_due()
+        assert abs(jump_s) < 900 or not device.agent.measure_in_s()
         device.wait(2 * HOUR + 900)
-        assert device.agent.measure_due()
+        assert not device.agent.measure_in_s()
         device.step()
         assert device.agent.wake_in_s() == 900
         if abs(jump_s) == YEARS:
@@ -296,7 +296,7 @@ def test_setting_the_clock_leaves_every_wait_as_long_as_it_was():
         device = Device().talk()
         device.measure(500)
         device.wait(100)
-        device.agent._random = lambda n: min(n, 299)
+        device.agent.random = lambda n: min(n, 299)
         device.agent.failures = 5
         device.agent.reported_at = 0
         device.fail()
@@ -315,7 +315,7 @@ def test_setting_the_clock_leaves_every_wait_as_long_as_it_was():
 
 def test_a_board_that_only_a_person_can_help_does_not_wake_to_ask():
     device = Device().order()
-    device.agent.rec.blocked = r.REVOKED
+    device.agent.orders.blocked = BLOCKS.index("revoked")
     device.wait(5 * HOUR)
     device.measure(100)
     assert device.agent.uplink_due() is None

@@ -73,7 +73,7 @@ def test_the_calibration_is_in_flash_and_survives_power():
     assert bench.device.config._store.writes == 0
     bench.at(512000, "calibrate full")
     store = FakeStore(bench.device.config._store.payload)
-    again = type(bench.device.config)(store, *store.load())
+    again = type(bench.device.config)(store)
     assert Gauge(bench.driver, again, "").read() == 1000
 
 

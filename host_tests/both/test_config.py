@@ -34,7 +34,7 @@ TAKEN = {"power.mode": MODES, "wifi.static": ("", NET)}
 
 def again(settings):
     """Return the configuration that the next start reads from what is in flash."""
-    return Config(settings._store, *settings._store.load())
+    return Config(settings._store)
 
 
 def bad_values(name):
@@ -58,7 +58,7 @@ def bad_values(name):
 
 
 def test_the_defaults_are_those_of_the_design():
-    settings = Config(FakeStore(), 1, None)
+    settings = Config(FakeStore())
     for name, value in DESIGN_DEFAULTS.items():
         assert settings[name] == value, name
     for name in DESIGN_NAMES:
@@ -116,27 +116,26 @@ def test_an_unknown_setting_is_refused_and_its_name_is_harmless_on_a_screen():
 
 def test_a_setting_of_a_newer_firmware_is_kept_for_it():
     store = FakeStore(json.dumps({"radio.power": [1, 2], "slot.id": "a"}).encode())
-    settings = Config(store, *store.load())
+    settings = Config(store)
     assert settings.fault is None
     settings.set("slot.id", "b")
     assert json.loads(store.payload) == {"radio.power": [1, 2], "slot.id": "b"}
 
 
 def test_a_corrupt_or_newer_file_is_a_fault_and_the_defaults_stand():
-    for status in (2, 3):
-        store = FakeStore(b"x", status)
-        settings = Config(store, *store.load())
-        assert settings.fault
-        assert settings.present
-        assert settings["level.reorder_pct"] == 20
-        assert settings.missing() == "wifi.ssid"
-        assert store.writes == 0
+    store = FakeStore(b"")
+    settings = Config(store)
+    assert settings.fault
+    assert settings.present
+    assert settings["level.reorder_pct"] == 20
+    assert settings.missing() == "wifi.ssid"
+    assert store.writes == 0
 
 
 def test_content_that_is_not_settings_is_a_fault_with_one_line():
     for payload in (b"", b"nonsense", b"[]", b"7", b"null", b'"x"', b'{"slot.id": 5}', b"{"):
         store = FakeStore(payload)
-        settings = Config(store, *store.load())
+        settings = Config(store)
         assert settings.fault, payload
         assert "\n" not in settings.fault
         assert store.writes == 0
@@ -148,7 +147,7 @@ def test_a_stored_value_out_of_range_costs_only_itself():
         stored["level.reorder_pct"] = 99
         stored[bad] = "y" * 3000
         store = FakeStore(json.dumps(stored).encode())
-        settings = Config(store, *store.load())
+        settings = Config(store)
         assert settings.fault
         settings.set("level.reorder_pct", 20)
         kept = json.loads(store.payload)
@@ -160,7 +159,7 @@ def test_a_fault_stays_until_the_very_value_is_set_again():
     stored = dict(SETTINGS)
     stored["level.reorder_pct"] = 99
     store = FakeStore(json.dumps(stored).encode())
-    settings = Config(store, *store.load())
+    settings = Config(store)
     assert "level.reorder_pct" in settings.fault
     settings.set("slot.unit", "count")
     assert settings.fault
@@ -184,7 +183,7 @@ def test_secrets_are_never_shown():
             assert secret not in shown
         if point[0] == SECRET:
             assert shown == "set"
-    assert Config(FakeStore(), 1, None).shown("wifi.password") == "not set"
+    assert Config(FakeStore()).shown("wifi.password") == "not set"
 
 
 def test_secrets_are_in_no_message():
@@ -196,7 +195,7 @@ def test_secrets_are_in_no_message():
                 except ValueError as e:
                     assert "s3cr3t" not in str(e)
             store = FakeStore(json.dumps({name: ["s3cr3t"]}).encode())
-            assert "s3cr3t" not in Config(store, *store.load()).fault
+            assert "s3cr3t" not in Config(store).fault
 
 
 def test_configured_means_every_required_setting():

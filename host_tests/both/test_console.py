@@ -5,10 +5,10 @@ import json
 from kit import DAY, POINTS, SECRETS, SLOT, T0, Device
 
 from lowtide import VERSION, dates
-from lowtide import record as r
 from lowtide.config import SECRET
 from lowtide.console import Console
 from lowtide.log import Log
+from lowtide.orders import BLOCKS
 
 COMMANDS = ("help", "status", "config", "measure", "order", "why", "log", "time", "reboot")
 STATUS = ("level", "state", "blocked", "slot", "event_id", "time", "version")
@@ -87,7 +87,7 @@ def test_status_holds_what_scripts_rely_on():
 
 def test_status_of_an_order_and_of_a_block():
     terminal = Terminal(Device().order())
-    terminal.device.agent.rec.blocked = r.UNSUBSCRIBED
+    terminal.device.agent.orders.blocked = BLOCKS.index("unsubscribed")
     status = terminal.ask("status")
     assert status["state"] == "placed"
     assert status["event_id"] == "order-1"

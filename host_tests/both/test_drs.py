@@ -4,8 +4,8 @@ import json
 
 from kit import SETTINGS, SLOT, T0, FakeClock, config, raises, run
 
+from lowtide import Fault, Insecure, Refused, Rejected
 from lowtide.drs import Drs, quote
-from lowtide.outcome import Fault, Insecure, Refused, Rejected, Revoked
 
 TOKEN = b'{"access_token":"Atza|one","expires_in":3600,"token_type":"bearer"}'
 SUBSCRIBED = b'{"slotsSubscriptionStatus":{"PaperTowel":true,"Other":false}}'
@@ -86,8 +86,10 @@ def replenish(service):
 
 
 def fails(kind, step):
-    """Return the exception of `kind` that driving `step` must raise."""
-    return raises(kind, run, step)
+    """Return the exception of `kind`, and no narrower, that driving `step` must raise."""
+    e = raises(kind, run, step)
+    assert type(e) is kind
+    return e
 
 
 # -- SubscriptionInfo and the token -------------------------------------------------------------
@@ -109,7 +111,7 @@ def test_the_subscription_brings_the_verified_time_and_the_slots():
 def test_every_call_carries_the_token_and_its_versions():
     service = connected(ok(b'{"detailCode":"STANDARD_ORDER_PLACED","eventInstanceId":"e/1"}'))
     replenish(service)
-    service.answers.append(ok(b'{"orderInfoData":{"orderItems":[]}}'))
+    service.answers.append(ok(b'{"orderInfoData":{"orderItems":[{"slotId":"PaperTowel"}]}}'))
     run(service.drs.order_info("e/1", SLOT))
     for index, want in enumerate(
         (
@@ -234,7 +236,8 @@ def test_the_same_or_an_unusable_refresh_token_writes_nothing():
 
 
 def test_invalid_grant_is_revoked_and_nothing_else_is():
-    fails(Revoked, Service((400, {}, b'{"error":"invalid_grant"}')).drs.subscription())
+    e = fails(Refused, Service((400, {}, b'{"error":"invalid_grant"}')).drs.subscription())
+    assert e.block == "revoked"
     for answer in (
         (401, {}, b'{"error":"invalid_client"}'),
         (400, {}, b'{"error":"invalid_request"}'),
@@ -344,9 +347,9 @@ def test_order_info_finds_the_slot_and_its_date():
     assert order_info(b'[{"slotId":"Other"},' + item % date + b"]") == ("Processing", True)
 
 
-def test_order_info_of_another_slot_is_none():
+def test_order_info_of_another_slot_is_refused():
     for body in (b"[]", b'[{"slotId":"Other","status":"Shipped"}]', b"[7, null, []]"):
-        assert order_info(body) is None
+        raises(Refused, order_info, body)
 
 
 def test_order_info_that_is_not_understood_is_no_news():

@@ -7,9 +7,9 @@ import struct
 
 from kit import SETTINGS, T0, FakeClock, config, raises, run
 
+from lowtide import Fault
 from lowtide import link as module
 from lowtide.link import Link
-from lowtide.outcome import Fault
 
 HOME, OTHER = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
 NET = "192.168.1.9 255.255.255.0 192.168.1.1 9.9.9.9"

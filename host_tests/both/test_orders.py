@@ -13,14 +13,14 @@ from kit import (
     T0,
     Device,
     FakeClock,
-    FakeStore,
     fault,
     raises,
+    refused,
     run,
 )
 
-from lowtide import record as r
-from lowtide.outcome import Refused, Rejected, Revoked
+from lowtide import Refused, Rejected
+from lowtide.orders import BLOCKS, Orders
 
 # Every way in which the outcome of a Replenish stays unknown.
 UNKNOWN = (
@@ -71,7 +71,7 @@ def sent_within(device, seconds, step_s=HOUR):
 def test_rule_1_the_attempt_is_in_flash_when_replenish_is_called():
     device = placed()
     intent = device.api.sent[0]
-    assert intent.state == r.ATTEMPT
+    assert intent.state == "attempt"
     assert intent.attempt_at == T0
     assert device.api.calls[:2] == ["subscription", "replenish"]
 
@@ -79,7 +79,7 @@ def test_rule_1_the_attempt_is_in_flash_when_replenish_is_called():
 def test_rule_1_the_answer_is_in_flash_before_anything_else_is_done_with_it():
     device = placed()
     said = [state for line, state in device.logged if PLACED in line]
-    assert said == [r.PLACED]
+    assert said == ["placed"]
     assert device.stored.event_id == "order-1"
     assert device.stored.ordered_at == T0
 
@@ -443,7 +443,7 @@ def test_rule_6_no_news_between_changes_nothing():
         device.ask((status, True))
         assert device.state == "resolution"
     device.wait(6 * HOUR).ask(("Cancelled", False))
-    assert device.agent.rec.lapses == 1
+    assert device.agent.orders.lapses == 1
 
 
 def test_rule_6_a_second_lapse_waits_for_the_refill():
@@ -507,7 +507,7 @@ def test_rule_7_an_id_refused_on_three_different_days_is_not_known():
 def test_rule_7_an_id_that_is_not_of_this_slot_counts_as_refused():
     device = placed()
     for _ in range(3):
-        device.wait(DAY).ask(None)
+        device.wait(DAY).ask(Refused("getOrderInfo: no order of this slot"))
     assert not device.agent.orders.askable()
 
 
@@ -563,12 +563,11 @@ def test_rule_7_a_shipped_order_never_reorders_by_itself():
 
 
 def test_rule_7_a_lost_or_damaged_record_waits_for_the_horizon_from_the_next_verified_time():
-    for store in (FakeStore(), FakeStore(b"x", status=2), FakeStore(b"junk", status=0)):
+    for payload in (None, b"", b"junk"):
         device = Device()
-        for name in ("payload", "status"):
-            setattr(device.store, name, getattr(store, name))
+        device.store.payload = payload
         device.power_on()
-        assert device.agent.rec.state == r.ATTEMPT
+        assert device.agent.orders.state == "attempt"
         device.wait(3 * DAY).low().talk()
         assert device.api.sent == []
         assert device.stored.horizon_at == T0 + 3 * DAY
@@ -606,8 +605,8 @@ def test_rule_8_the_local_clock_is_set_by_the_verified_time():
 
 
 def test_rule_8_stored_times_later_than_the_verified_now_count_as_now():
-    rec = r.Record()
-    rec.state = r.CANCELLED
+    rec = Orders(None)
+    rec.state = "cancelled"
     rec.cancels = 1
     rec.attempt_at = rec.ordered_at = rec.cancelled_at = rec.horizon_at = T0 + 900 * DAY
     device = Device(rec)
@@ -660,55 +659,55 @@ def test_rule_9_unsubscribed_buys_nothing_is_asked_daily_and_clears_by_itself():
     device = Device().low()
     device.api.slots[SLOT] = False
     device.talk()
-    assert r.BLOCKS[device.stored.blocked] == "unsubscribed"
+    assert device.stored.block == "unsubscribed"
     assert device.state == "none"
     asked = device.api.calls.count("subscription")
     assert sent_within(device, 3 * DAY) == 0
     assert device.api.calls.count("subscription") - asked == 3
     device.api.slots[SLOT] = True
     assert sent_within(device, DAY) == 1
-    assert device.stored.blocked == r.FREE
+    assert device.stored.block is None
 
 
 def test_rule_9_a_replenish_refused_as_unsubscribed_blocks_beside_the_state():
-    device = Device().order(Refused("is unsubscribed.", "unsubscribed"))
+    device = Device().order(refused("is unsubscribed.", "unsubscribed"))
     assert device.state == "none"
-    assert r.BLOCKS[device.stored.blocked] == "unsubscribed"
+    assert device.stored.block == "unsubscribed"
 
 
 def test_rule_9_a_block_never_replaces_the_state():
     device = placed()
     device.api.slots[SLOT] = False
     device.wait(DAY).talk()
-    assert r.BLOCKS[device.stored.blocked] == "unsubscribed"
+    assert device.stored.block == "unsubscribed"
     assert device.state in ("placed", "confirmed")
     assert device.stored.event_id == "order-1"
 
 
 def test_rule_9_revoked_is_silent_until_a_new_refresh_token():
     device = Device().low()
-    device.api.subscription_answers.append(Revoked("invalid_grant"))
+    device.api.subscription_answers.append(refused("invalid_grant", "revoked"))
     device.talk()
-    assert r.BLOCKS[device.stored.blocked] == "revoked"
+    assert device.stored.block == "revoked"
     calls = len(device.api.calls)
     device.live(20 * DAY)
     assert len(device.api.calls) == calls
     device.agent.config_changed("slot.id")
-    assert r.BLOCKS[device.stored.blocked] == "revoked"
+    assert device.stored.block == "revoked"
     device.agent.config_changed("lwa.refresh_token")
-    assert device.stored.blocked == r.FREE
+    assert device.stored.block is None
     device.low().step()
     assert len(device.api.sent) == 1
 
 
 def test_rule_9_no_such_slot_clears_with_a_new_slot_id_only():
-    device = Device().order(Refused("Replenish: 404", "no_such_slot"))
-    assert r.BLOCKS[device.stored.blocked] == "no_such_slot"
+    device = Device().order(refused("Replenish: 404", "no_such_slot"))
+    assert device.stored.block == "no_such_slot"
     assert sent_within(device, 5 * DAY) == 0
     device.agent.config_changed("lwa.refresh_token")
-    assert r.BLOCKS[device.stored.blocked] == "no_such_slot"
+    assert device.stored.block == "no_such_slot"
     device.agent.config_changed("slot.id")
-    assert device.stored.blocked == r.FREE
+    assert device.stored.block is None
     assert sent_within(device, 2 * HOUR) == 1
 
 
@@ -717,7 +716,7 @@ def test_rule_9_a_slot_that_is_not_listed_buys_nothing():
     device.api.slots = {"Other": True}
     device.talk()
     assert device.api.sent == []
-    assert r.BLOCKS[device.stored.blocked] == "no_such_slot"
+    assert device.stored.block == "no_such_slot"
 
 
 def test_rule_9_a_damaged_configuration_buys_nothing():
@@ -731,14 +730,14 @@ def test_rule_9_a_damaged_configuration_buys_nothing():
 
 def test_rule_9_a_new_device_starts_with_no_order_and_a_configured_one_with_doubt():
     device = Device()
-    device.store.status, device.store.payload = 1, None
+    device.store.payload = None
     device.config.present = False
     device.power_on()
     assert device.state == "none"
-    device.store.status, device.store.payload = 1, None
+    device.store.payload = None
     device.config.present = True
     device.power_on()
-    assert device.agent.rec.state == r.ATTEMPT
+    assert device.agent.orders.state == "attempt"
 
 
 # -- rule 10 ------------------------------------------------------------------------------------
@@ -784,7 +783,7 @@ def test_rule_10_now_overrides_the_minimum_interval():
 def test_rule_10_now_never_overrides_writing_first():
     device = Device()
     assert ordered_by_hand(device)
-    assert device.api.sent[0].state == r.ATTEMPT
+    assert device.api.sent[0].state == "attempt"
 
 
 def test_rule_10_now_never_orders_inside_the_repeat_window():
@@ -823,7 +822,7 @@ def test_rule_10_now_never_overrides_a_doubt_or_a_block_or_a_full_bin():
     assert not device.agent.request_order(True).may
     device.gauge.permille = 900
     assert not device.agent.request_order(True).may
-    device.agent.rec.blocked = r.UNSUBSCRIBED
+    device.agent.orders.blocked = BLOCKS.index("unsubscribed")
     device.gauge.permille = 100
     assert not device.agent.request_order(True).may
     assert device.api.calls == []
@@ -844,7 +843,7 @@ def test_whatever_subscription_info_answers_the_uplink_ends_and_backs_off():
     for answer in (
         fault(),
         Refused("SubscriptionInfo: 403, no"),
-        Refused("SubscriptionInfo: 404, no", "no_such_slot"),
+        refused("SubscriptionInfo: 404, no", "no_such_slot"),
         Rejected("SubscriptionInfo: access token rejected"),
     ):
         device = Device().low()
@@ -853,7 +852,7 @@ def test_whatever_subscription_info_answers_the_uplink_ends_and_backs_off():
         assert device.agent.failures == 1
         assert device.agent.uplink_due() is None
         assert device.api.sent == []
-        assert device.stored.blocked == r.FREE
+        assert device.stored.block is None
 
 
 def test_no_wifi_backs_off_and_sends_nothing():

@@ -1,4 +1,4 @@
-"""Framed files: what is absent, damaged or of a newer firmware is told apart."""
+"""Framed files: what is absent, damaged or of another firmware is told apart."""
 
 import binascii
 import os
@@ -6,7 +6,7 @@ import struct
 
 from kit import raises
 
-from lowtide.store import ABSENT, CORRUPT, NEWER, OK, Store
+from lowtide.store import Store
 
 
 def content(path):
@@ -22,28 +22,28 @@ def write(path, data):
 
 
 def test_an_absent_file_is_absent():
-    assert Store("a.rec", 1).load() == (ABSENT, None)
+    assert Store("a.rec").load() is None
 
 
 def test_what_was_saved_is_loaded_by_the_next_start():
-    assert Store("a.rec", 1).save(b"one") is True
-    assert Store("a.rec", 1).load() == (OK, b"one")
+    assert Store("a.rec").save(b"one") is True
+    assert Store("a.rec").load() == b"one"
 
 
 def test_an_empty_payload_is_a_payload():
-    Store("a.rec", 1).save(b"")
-    assert Store("a.rec", 1).load() == (OK, b"")
+    Store("a.rec").save(b"")
+    assert Store("a.rec").load() == b""
 
 
 def test_unchanged_content_is_not_written():
-    store = Store("a.rec", 1)
+    store = Store("a.rec")
     store.save(b"one")
     before = content("a.rec")
     assert store.save(b"one") is False
     assert content("a.rec") == before
-    again = Store("a.rec", 1)
+    again = Store("a.rec")
     again.save(b"two")
-    again = Store("a.rec", 1)
+    again = Store("a.rec")
     again.load()
     before = content("a.rec")
     assert again.save(b"two") is False
@@ -53,89 +53,82 @@ def test_unchanged_content_is_not_written():
 def test_an_empty_or_foreign_file_is_corrupt():
     for data in (b"", b"L", b"LT", b"\x00" * 64, b"\xff" * 64, b'{"state": "none"}', b"LT" * 40):
         write("a.rec", data)
-        assert Store("a.rec", 1).load() == (CORRUPT, None), data
+        assert Store("a.rec").load() == b"", data
 
 
 def test_a_frame_of_another_kind_or_length_is_corrupt_though_its_crc_is_right():
     for head in (b"XX\x01\x01\0\0\0\x03\0", b"LT\x01\x01\0\0\0\x04\0"):
         body = head + b"one"
         write("a.rec", body + struct.pack("<I", binascii.crc32(body)))
-        assert Store("a.rec", 1).load() == (CORRUPT, None), head
+        assert Store("a.rec").load() == b"", head
     body = b"LT\x01\x01\0\0\0\x03\0one"
     write("a.rec", body + struct.pack("<I", binascii.crc32(body)))
-    assert Store("a.rec", 1).load() == (OK, b"one")
+    assert Store("a.rec").load() == b"one"
 
 
 def test_more_behind_the_frame_is_corrupt():
-    Store("a.rec", 1).save(b"one")
+    Store("a.rec").save(b"one")
     write("a.rec", content("a.rec") + b"\x00")
-    assert Store("a.rec", 1).load() == (CORRUPT, None)
+    assert Store("a.rec").load() == b""
 
 
-def test_the_file_of_a_newer_firmware_is_newer_and_left_alone():
-    Store("a.rec", 2).save(b"of the future")
-    before = content("a.rec")
-    store = Store("a.rec", 1)
-    assert store.load() == (NEWER, None)
-    assert store.schema == 2
-    assert content("a.rec") == before
-
-
-def test_the_file_of_an_older_firmware_is_read_with_its_schema():
-    Store("a.rec", 1).save(b"old")
-    store = Store("a.rec", 3)
-    assert store.load() == (OK, b"old")
-    assert store.schema == 1
+def test_the_file_of_another_schema_is_not_understood_and_left_alone():
+    for schema in (b"\x00", b"\x02", b"\xff"):
+        body = b"LT" + schema + b"\x01\0\0\0\x03\0one"
+        before = body + struct.pack("<I", binascii.crc32(body))
+        write("a.rec", before)
+        assert Store("a.rec").load() == b""
+        assert content("a.rec") == before
 
 
 def test_a_torn_tmp_left_behind_harms_nothing():
-    Store("a.rec", 1).save(b"one")
+    Store("a.rec").save(b"one")
     write("a.rec.tmp", b"LT\x01")
-    store = Store("a.rec", 1)
-    assert store.load() == (OK, b"one")
+    store = Store("a.rec")
+    assert store.load() == b"one"
     store.save(b"two")
-    assert Store("a.rec", 1).load() == (OK, b"two")
+    assert Store("a.rec").load() == b"two"
     assert os.listdir() == ["a.rec"]
 
 
 def test_a_tmp_alone_is_no_content():
-    Store("a.rec", 1).save(b"one")
+    Store("a.rec").save(b"one")
     os.rename("a.rec", "a.rec.tmp")
-    assert Store("a.rec", 1).load() == (ABSENT, None)
+    assert Store("a.rec").load() is None
 
 
 def test_a_damaged_file_can_be_written_over():
     write("a.rec", b"\xff" * 40)
-    store = Store("a.rec", 1)
+    store = Store("a.rec")
     store.load()
     assert store.save(b"one") is True
-    assert Store("a.rec", 1).load() == (OK, b"one")
+    assert Store("a.rec").load() == b"one"
 
 
 def test_a_write_that_fails_is_told_and_leaves_the_old_content():
-    store = Store("a.rec", 1)
+    store = Store("a.rec")
     store.save(b"one")
     os.mkdir("a.rec.tmp")
     raises(OSError, store.save, b"two")
-    assert Store("a.rec", 1).load() == (OK, b"one")
+    assert Store("a.rec").load() == b"one"
     os.rmdir("a.rec.tmp")
     assert store.save(b"two") is True
-    assert Store("a.rec", 1).load() == (OK, b"two")
+    assert Store("a.rec").load() == b"two"
 
 
 def test_flash_that_cannot_be_read_is_not_taken_for_absent():
     os.mkdir("a.rec")
-    raises(OSError, Store("a.rec", 1).load)
+    raises(OSError, Store("a.rec").load)
 
 
 def test_each_write_has_a_sequence_of_its_own():
-    store = Store("a.rec", 1)
+    store = Store("a.rec")
     seen = set()
     for payload in (b"a", b"b", b"a"):
         store.save(payload)
         seen.add(content("a.rec"))
     assert len(seen) == 3
-    again = Store("a.rec", 1)
+    again = Store("a.rec")
     again.load()
     again.save(b"b")
     assert content("a.rec") not in seen

@@ -2,8 +2,7 @@
 
 from kit import DAY, HOUR, T0, Device, FakeClock, fault, placed_ids
 
-from lowtide import record as r
-from lowtide.outcome import Insecure, Refused, Rejected
+from lowtide import Insecure, Refused, Rejected
 
 
 def calls(device, name):
@@ -92,7 +91,7 @@ def test_what_the_watchdog_ends_is_a_failure_with_its_back_off():
 def test_no_day_has_more_than_24_uplinks_and_the_next_one_begins_anew():
     device = Device(permille=700)
     device.link.fault = fault()
-    device.agent._random = lambda n: 0
+    device.agent.random = lambda n: 0
     for _ in range(DAY // 120 - 1):
         device.wait(120).step()
     assert len(device.link.asked) == 24
@@ -105,7 +104,7 @@ def test_no_day_has_more_than_24_uplinks_and_the_next_one_begins_anew():
 def test_a_person_is_not_held_by_the_days_cap():
     device = Device(permille=100)
     device.link.fault = fault()
-    device.agent._random = lambda n: 0
+    device.agent.random = lambda n: 0
     for _ in range(40):
         device.wait(120).step()
     device.link.fault = None
@@ -129,7 +128,7 @@ def test_the_cap_counts_uplinks_that_work_as_well():
 def test_an_insecure_peer_is_not_asked_again_for_two_hours():
     device = Device(permille=100).low()
     device.api.subscription_answers = [Insecure("api: certificate refused")]
-    device.agent._random = lambda n: 0
+    device.agent.random = lambda n: 0
     device.talk()
     assert device.agent.retry_at == T0 + 2 * HOUR
     assert device.api.sent == []
@@ -249,4 +248,4 @@ def test_safe_mode_orders_nothing_even_by_hand_and_leaves_the_radio_off():
     assert not verdict.may
     assert "safe mode" in verdict.why
     assert device.agent.uplink_due() is None
-    assert device.stored.state == r.NONE
+    assert device.stored.state == "none"

@@ -3,23 +3,22 @@
 import contextlib
 
 from host_tests.prove import wake
-from lowtide import record as r
 from lowtide.agent import Agent
 from lowtide.orders import Orders
 from lowtide.uplink import Uplink
 
 
 async def _intent_after_send(self, slot, now_s, verdict):
-    agent, orders = self._agent, self._agent.orders
+    agent, orders = self.agent, self.agent.orders
     code, event_id = await self.api.replenish(slot)
-    orders.sending(now_s, verdict)
+    orders.sending(now_s, verdict.repeat, agent.level.lowest_permille)
     orders.answered(code, event_id, now_s, verdict.repeat)
     agent.persist()
 
 
-def _damaged_is_none(self, loaded):
-    payload = loaded[1]
-    return r.Record() if payload is None else r.unpack(payload)
+def _damaged_is_none(self):
+    payload = self.store.load()
+    return Orders(self.config, payload) if payload else Orders(self.config)
 
 
 _verdict, _by_state, _refused = Orders.verdict, Orders._by_state, Orders.refused
@@ -30,7 +29,7 @@ def _repeat_without_low(self, now_s, low, doubt=None, forced=False):
 
 
 def _window_without_end(self, now_s):
-    return self.rec.state == r.ATTEMPT and bool(self.rec.attempt_at)
+    return self.state == "attempt" and bool(self.attempt_at)
 
 
 def _cancelled_is_free(self, *_):
@@ -38,42 +37,42 @@ def _cancelled_is_free(self, *_):
 
 
 def _every_cancel_reorders(self, *_):
-    return "no second time", self.rec.cancelled_at + 432000
+    return "no second time", self.cancelled_at + 432000
 
 
 def _shipped_reorders(self, *now):
-    return ("shipped is over", 1) if self.rec.state == r.SHIPPED else _by_state(self, *now)
+    return ("shipped is over", 1) if self.state == "shipped" else _by_state(self, *now)
 
 
 def _open_reorders(self, *now):
-    return ("asks by buying", 1) if self.rec.state == r.CONFIRMED else _by_state(self, *now)
+    return ("asks by buying", 1) if self.state == "confirmed" else _by_state(self, *now)
 
 
 def _horizon_never_ends(self, *now):
     why, at_s = _by_state(self, *now)
-    return why, 0 if self.rec.state == r.ATTEMPT else at_s
+    return why, 0 if self.state == "attempt" else at_s
 
 
 def _no_interval(self, now_s, low, doubt=None, forced=False):
-    kept, self.rec.attempt_at = self.rec.attempt_at, self._in_window(now_s) * self.rec.attempt_at
+    kept, self.attempt_at = self.attempt_at, self._in_window(now_s) * self.attempt_at
     verdict = _verdict(self, now_s, low, doubt, forced)
-    self.rec.attempt_at = kept
+    self.attempt_at = kept
     return verdict
 
 
 def _forgets_the_answer(self, detail_code, event_id, now_s, repeat):
-    self._enter_order(r.PLACED, "", now_s)
+    self._enter_order("placed", "", now_s)
     return True
 
 
 def _refusal_reopens(self, now_s):
-    return self.rec.state == r.ATTEMPT and now_s - self.rec.attempt_at < 43200
+    return self.state == "attempt" and now_s - self.attempt_at < 43200
 
 
 # name: (class, method, replacement, what the proof must say)
 BUILDS = {
     "intent after send": (Uplink, "_order", _intent_after_send, "rule 1"),
-    "damaged record taken for none": (Agent, "_record", _damaged_is_none, "DUPLICATE"),
+    "damaged record taken for none": (Agent, "_orders", _damaged_is_none, "DUPLICATE"),
     "repeat without a low reading": (Orders, "verdict", _repeat_without_low, "rule 3"),
     "repeat window without end": (Orders, "_in_window", _window_without_end, "rule 8"),
     "no hold after a cancel": (Orders, "_after_cancel", _cancelled_is_free, "DUPLICATE"),

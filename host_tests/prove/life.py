@@ -3,7 +3,7 @@
 from host_tests.prove.ledger import Ledger
 from host_tests.prove.service import DAY, Service
 from host_tests.prove.wake import FULL, LOW, SETTINGS, PowerCut, Wake
-from lowtide import record as r
+from lowtide.orders import Orders
 
 T0 = 22000 * DAY
 YEARS = 10 * 365 * DAY
@@ -15,7 +15,7 @@ class World:
     def __init__(self, in_progress_id="open", mains=False):
         self.now = T0
         self.offset = 0
-        self.payload = r.Record().pack()
+        self.payload = Orders(None).pack()
         self.status = 0
         self.rtc = b""
         self.level = FULL
@@ -38,7 +38,7 @@ class World:
     @property
     def rec(self):
         """The record in flash."""
-        return r.unpack(self.payload)
+        return Orders(None, self.payload)
 
     def lose_rtc(self):
         """Power is gone for a moment: RTC memory is empty, the clock stands in 2000."""
@@ -78,5 +78,5 @@ class World:
         if self.status == 0:
             rec = self.rec
             ledger.check_kept(rec)
-            waits = waits or rec.blocked in (r.REVOKED, r.NO_SUCH_SLOT)
+            waits = waits or rec.block in ("revoked", "no_such_slot")
         ledger.check_idle(self.now, waits, SETTINGS["level.confirm_count"])

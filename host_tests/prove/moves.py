@@ -10,7 +10,6 @@ from host_tests.prove import life
 from host_tests.prove.ledger import HORIZON
 from host_tests.prove.service import DAY, DELIVERED, HOUR, PLACED, RESOLUTION, SHIPPED, name_of
 from lowtide import agent
-from lowtide import record as r
 
 _THREE_DAYS = (4 * HOUR,) * 18
 _ELEVEN_DAYS = _THREE_DAYS + (DAY,) * 8
@@ -114,11 +113,11 @@ def _service(world, event):
     elif event == "a new token is set":
         service.revoked = False
         rec = world.rec if world.status == 0 else None
-        if rec is not None and rec.blocked == r.REVOKED:
-            rec.blocked = r.FREE
+        if rec is not None and rec.block == "revoked":
+            rec.blocked = 0
             world.payload = rec.pack()
             if world.agent is not None:
-                world.agent.rec.blocked = r.FREE
+                world.agent.orders.blocked = 0
     else:
         return False
     return True

@@ -6,7 +6,6 @@ import time
 from host_tests.prove import life, moves
 from host_tests.prove.ledger import Violation
 from host_tests.prove.service import PHASES
-from lowtide import record as r
 
 
 class Found(Exception):
@@ -203,7 +202,7 @@ def story(make, played):
             end = f"\n   => {violation}"
         order = world.service.orders[-1] if world.service.orders else None
         books = f"order {order.number} {PHASES[order.phase]}" if order else "no order"
-        state = r.STATES[world.rec.state] if world.status == 0 else "damaged"
+        state = world.rec.state if world.status == 0 else "damaged"
         hour = (start - life.T0) / 3600
         lines.append(f"{what}\n   (hour {hour:.1f}) flash: {state}; service: {books}{end}")
         if end:

@@ -10,11 +10,9 @@ import types
 from host_tests.prove import FIRMWARE
 from host_tests.prove.ledger import Violation
 from host_tests.prove.service import DAY
-from lowtide import SINCE_S
-from lowtide import record as r
+from lowtide import Fault, Insecure, Refused, Rejected
 from lowtide.agent import Agent
 from lowtide.config import names, point
-from lowtide.outcome import Fault, Insecure, Refused, Rejected, Revoked
 from lowtide.uplink import Uplink
 
 SLOT = "PaperTowel"
@@ -97,7 +95,7 @@ class Wake:
         try:
             due = app.step()
             if due:
-                self._uplink(Uplink(agent, self, self, SETTINGS, app.set_time, self._keep))
+                self._uplink(Uplink(agent, self, self, app.set_time, self._keep))
         except OSError:
             # app.py: the traceback, then sleep; RTC memory keeps what it had, on mains nothing.
             if world.mains:
@@ -111,12 +109,12 @@ class Wake:
     def _start(self):
         world, agent = self.world, self.world.agent  # on mains the one that lives on
         if agent is None:
-            agent = Agent(SETTINGS, self, self.load(), self, self.time_s, _nothing, _most, SINCE_S)
+            agent = Agent(SETTINGS, self, self, self.time_s, _nothing, _most)
             agent.rtc_resume(world.rtc)
             world.agent = agent if world.mains else None
         else:
-            agent._store = agent._gauge = self
-            agent._time_s = self.time_s
+            agent.store = agent.gauge = self
+            agent.time_s = self.time_s
         self._agent = agent
         return agent
 
@@ -155,7 +153,7 @@ class Wake:
     def load(self):
         """As `store.Store`."""
         world = self.world
-        return world.status, world.payload if world.status == 0 else None
+        return world.payload if world.status == 0 else (None, b"")[world.status - 1]
 
     def save(self, payload):
         """As `store.Store`; a fault may come before it, after it, or in its place."""
@@ -172,7 +170,7 @@ class Wake:
         world.payload, world.status = payload, 0
         world.ledger.stored()
         rec, ledger = world.rec, world.ledger
-        begun = rec.state == r.ATTEMPT and rec.attempt_at == world.now
+        begun = rec.state == "attempt" and rec.attempt_at == world.now
         if begun and not self._begun and not ledger.is_repeat(world.now):
             self._begun = True
             ledger.intended(world.now)
@@ -206,7 +204,7 @@ class Wake:
             raise Insecure("certificate not valid yet, or no more")
         await self._trouble(self._fault("subscription"))
         if world.service.revoked:
-            raise Revoked("invalid_grant")
+            raise _refused("invalid_grant", "revoked")
         return world.now, {SLOT: world.service.subscribed}
 
     async def _trouble(self, fault):
@@ -245,7 +243,7 @@ class Wake:
         if world.offset:
             raise Violation("rule 8: bought while the local clock was not the service's")
         low = world.level == LOW and self._agent.level.low
-        state = r.STATES[world.rec.state]
+        state = world.rec.state
         ledger.sending(world.now, state, low, repeat or self._begun)
         self._not_taken(fault)
         answer = self._act(repeat)
@@ -273,7 +271,7 @@ class Wake:
         if fault == "refused" or not self.world.service.subscribed:
             if not self._repeat:
                 ledger.refused()
-            raise Refused("400", None if fault == "refused" else "unsubscribed")
+            raise _refused("400", None if fault == "refused" else "unsubscribed")
 
     def _act(self, repeat):
         world, service = self.world, self.world.service
@@ -291,6 +289,12 @@ class Wake:
 class _forever:
     def __await__(self):
         yield
+
+
+def _refused(why, block):
+    refused = Refused(why)
+    refused.block = block
+    return refused
 
 
 def _nothing(line):

@@ -17,7 +17,7 @@ from host_tests.prove.service import DAY
 from host_tests.prove.wire_board import CPYTHON, MICROPYTHON, Board
 from host_tests.prove.wire_line import CLEAN, FIN, RESET, Cut, Line, Slow
 from host_tests.prove.wire_service import REFRESH_TOKEN, SLOT, Broken, Service
-from lowtide import record as r
+from lowtide.orders import Orders
 from lowtide.store import Store
 
 INTERPRETERS = (CPYTHON, MICROPYTHON)
@@ -78,8 +78,8 @@ class World:
         }
         for name in ("drs", "lwa"):
             settings.update({f"{name}.host": host, f"{name}.port": port})
-        Store(str(self._folder / "config.rec"), 1).save(json.dumps(settings).encode())
-        Store(str(self.record_path), 1).save(r.Record().pack())
+        Store(str(self._folder / "config.rec")).save(json.dumps(settings).encode())
+        Store(str(self.record_path)).save(Orders(None).pack())
 
     def _start(self):
         self.line.board = Board(self._interpreter, self._folder, self._build)
@@ -127,7 +127,7 @@ class World:
     def settled(self):
         """Whether the record names the order, and nothing is due: no repeat, no question."""
         rec = self.service.record
-        return rec.state == r.CONFIRMED or (rec.state == r.PLACED and not self.why)
+        return rec.state == "confirmed" or (rec.state == "placed" and not self.why)
 
     def settle(self):
         """Live on until it is settled; then once more."""
@@ -137,7 +137,7 @@ class World:
             self.wake()
         self.wake()
         if not self.settled:
-            state = r.STATES[self.service.record.state]
+            state = self.service.record.state
             raise Broken(f"STUCK: {state} after {_WAKES} wakes: {self.why}")
         if len(self.service.orders) != 1:
             raise Broken(f"{len(self.service.orders)} orders, not one")

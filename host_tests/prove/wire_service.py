@@ -8,7 +8,7 @@ import json
 import time
 
 from host_tests.prove.service import DAY
-from lowtide import record as r
+from lowtide.orders import Orders
 from lowtide.store import Store
 
 SLOT = "PaperTowel"
@@ -57,17 +57,17 @@ class Service:
     @property
     def record(self):
         """The record in the board's flash."""
-        status, payload = Store(self._path, 1).load()
-        if payload is None:
-            raise Broken(f"the record does not check out: {status}")
-        return r.unpack(payload)
+        payload = Store(self._path).load()
+        if not payload:
+            raise Broken(f"the record does not check out: {payload}")
+        return Orders(None, payload)
 
     # -- the judge ---------------------------------------------------------------------------
 
     def seen(self, call):
         """Judge what is in flash when a first byte of `call` has been sent."""
         rec = self.record
-        state = r.STATES[rec.state]
+        state = rec.state
         if call != "replenish":
             if self._answered and rec.event_id != self._answered:
                 raise Broken(f"rule 1: {call} was sent before the answer to Replenish was stored")
@@ -83,16 +83,16 @@ class Service:
 
     def still(self):
         """Judge what is in flash when the line is cut before the answer to Replenish is whole."""
-        if self.record.state != r.ATTEMPT:
+        if self.record.state != "attempt":
             raise Broken("rule 1: the attempt was over before its answer was there")
 
     def check(self):
         """Hold the record against the books at the end of a wake."""
         rec = self.record
-        if rec.state == r.NONE and (self.orders or self.attempt_at):
+        if rec.state == "none" and (self.orders or self.attempt_at):
             raise Broken("LOST: the record knows of no order")
-        if rec.state not in (r.NONE, r.ATTEMPT) and [rec.event_id] != self.orders:
-            raise Broken(f"LOST: {r.STATES[rec.state]}, but the record names another order")
+        if rec.state not in ("none", "attempt") and [rec.event_id] != self.orders:
+            raise Broken(f"LOST: {rec.state}, but the record names another order")
 
     # -- the answers -------------------------------------------------------------------------
 

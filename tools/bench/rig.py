@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 import httpx
 
-from lowtide import record, store
+from lowtide import store
+from lowtide.orders import Orders
 from tools.bench.interpreter import AMPLE, Programs
 from tools.bench.relay import Relay
 from tools.demo.bench import SLOT, Bench
@@ -106,8 +107,8 @@ def _flash(settings, folder):
     """Return the files of a configured device that never ordered."""
     config, rec = folder / "config.rec", folder / "order.rec"
     rec.unlink(missing_ok=True)
-    store.Store(str(config), 1).save(json.dumps(settings).encode())
-    store.Store(str(rec), 1).save(record.Record().pack())
+    store.Store(str(config)).save(json.dumps(settings).encode())
+    store.Store(str(rec)).save(Orders(None).pack())
     return {path.name: path.read_bytes() for path in (config, rec)}
 
 

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowtide import record, store
+from lowtide import store
 from lowtide.config import Config
+from lowtide.orders import Orders
 from tools import image
 from tools.bench.relay import Relay, Traffic
 from tools.demo.bench import SLOT, Bench
@@ -61,10 +62,10 @@ class Board:
             for path, content in image.contents(stage).items()
             if path.endswith(".mpy")
         }
-        config = Config(store.Store(str(stage / "config.rec"), 1), store.ABSENT, None)
+        config = Config(store.Store(str(stage / "config.rec")))
         for name, value in settings.items():
             config.set(name, value)
-        store.Store(str(stage / "order.rec"), 1).save(record.Record().pack())
+        store.Store(str(stage / "order.rec")).save(Orders(None).pack())
         noting = (_DEVICE / "noting.py").read_text()
         (stage / "main.py").write_text(noting + main)
         if main == gauge_only():

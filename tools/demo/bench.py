@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from lowtide import record, store
+from lowtide import store
+from lowtide.orders import Orders
 from tools import image
 from tools.device import Device
 from tools.virtual_board import driver
@@ -182,7 +183,7 @@ class Bench:
             return None
         kept = self.folder / "order.rec"
         kept.write_bytes(data)
-        status, payload = store.Store(str(kept), 1).load()
-        if status != store.OK:
+        payload = store.Store(str(kept)).load()
+        if not payload:
             raise BenchError("the order record in flash does not check out")
-        return record.unpack(payload)
+        return Orders(None, payload)

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from lowtide import record
-
 _WORDS = {
     "none": "refilled, or new: ready for the next depletion",
     "attempt": "intent written to flash before the first byte of Replenish",
@@ -78,13 +76,13 @@ class Story:
         rec = self._bench.record()
         if rec is None:
             return
-        state = (record.STATES[rec.state], rec.event_id)
+        state = (rec.state, rec.event_id)
         if state != self._state:
             self._state = state
             self.history.append((now_s, *state))
             order = (
                 f" (order ...{rec.event_id[-6:]})"
-                if rec.event_id and rec.state > record.ATTEMPT
+                if rec.event_id and rec.state not in ("none", "attempt")
                 else ""
             )
             self.say(now_s, "device", f"{state[0]}: {_WORDS[state[0]]}{order}")

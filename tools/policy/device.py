@@ -4,12 +4,12 @@ A policy has `wake(now_s)`: one measure step, and what it orders through `replen
 returns `supply.Service.replenish`'s answer. `in_depletion` is whether it waits for a refill.
 """
 
-from lowtide import SINCE_S, record
+from lowtide import Refused
 from lowtide.agent import Agent
 from lowtide.config import check, names, point
 from lowtide.gauge import Gauge
 from lowtide.gauges import GaugeFault
-from lowtide.outcome import OK, Refused
+from lowtide.orders import Orders
 from lowtide.uplink import Uplink
 
 SLOT = "slot"
@@ -38,7 +38,7 @@ class Lowtide:
     def __init__(self, sensor, settings, replenish, find):
         self._settings, self._replenish, self._find = settings, replenish, find
         self._sensor = sensor
-        self._flash, self._use = record.Record().pack(), None
+        self._flash, self._use = Orders(None).pack(), None
         self._far = settings["level.reorder_pct"] * 10 + 100
         self._now_s = self._look_s = 0
         self.power_on()
@@ -46,13 +46,10 @@ class Lowtide:
     def power_on(self):
         """Start with what is in flash."""
         gauge = Gauge(self._sensor, self._settings, self._sensor.kind.table())
-        self.agent = Agent(
-            *(self._settings, self, (OK, self._flash), gauge, self._time_s, _nothing, _most),
-            SINCE_S,
-        )
+        self.agent = Agent(self._settings, self, gauge, self._time_s, _nothing, _most)
         # As app.py: the forecast's copy in flash is for when RTC memory is lost.
         self.agent.forecast.resume(self._use)
-        self._uplink = Uplink(self.agent, self, self, self._settings, _nothing, _nothing)
+        self._uplink = Uplink(self.agent, self, self, _nothing, _nothing)
 
     @property
     def in_depletion(self):
@@ -61,11 +58,11 @@ class Lowtide:
 
     def at_rest(self, permille):
         """Whether no single reading matters, over a bin that holds this."""
-        level, state = self.agent.level, self.agent.rec.state
+        level, state = self.agent.level, self.agent.orders.state
         if level.refill_count:
             return False
         if level.low_count:
-            return level.low and state != record.NONE
+            return level.low and state != "none"
         return permille > self._far
 
     def wake(self, now_s):
@@ -83,6 +80,10 @@ class Lowtide:
         return self._now_s
 
     # -- flash, link and service, as `store.Store`, `link.Link`, `drs.Drs` ------------------------
+
+    def load(self):
+        """Return the record."""
+        return self._flash
 
     def save(self, payload):
         """Keep the record."""

@@ -1,6 +1,5 @@
 """One device's years, line by line: why an order went out, or did not."""
 
-from lowtide import record
 from tools.policy.device import Lowtide, Settings
 from tools.policy.life import World, live
 from tools.policy.report import when
@@ -36,7 +35,7 @@ class Story:
         agent = device.agent
         self.wakes.append((now_s, truth, agent.level.permille))
         days = agent.forecast.days_left()
-        now = (record.STATES[agent.rec.state], device.in_depletion, agent.doubt)
+        now = (agent.orders.state, device.in_depletion, agent.doubt)
         if now != self._before:
             state, depletion, doubt = self._before = now
             said = f"{state}{', in a depletion' * depletion}{', ' * bool(doubt)}{doubt or ''}"

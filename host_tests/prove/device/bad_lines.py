@@ -2,19 +2,18 @@
 
 import asyncio
 
-from lowtide import record as r
+from lowtide import Fault
 from lowtide.drs import Drs
 from lowtide.https import Connection
 from lowtide.link import Link
 from lowtide.orders import Orders
-from lowtide.outcome import Fault
 from lowtide.uplink import Uplink
 
 
 async def _attempt_after_sending(self, slot, now_s, verdict):
-    agent, orders = self._agent, self._agent.orders
+    agent, orders = self.agent, self.agent.orders
     code, event_id = await self.api.replenish(slot)
-    orders.sending(now_s, verdict)
+    orders.sending(now_s, verdict.repeat, agent.level.lowest_permille)
     orders.answered(code, event_id, now_s, verdict.repeat)
     agent.persist()
 
@@ -26,8 +25,8 @@ async def _forgets_the_attempt(self, slot, now_s, verdict):
     try:
         await _order(self, slot, now_s, verdict)
     except Fault:
-        self._agent.orders.withdrawn(verdict.repeat)
-        self._agent.persist()
+        self.agent.orders.withdrawn(verdict.repeat)
+        self.agent.persist()
         raise
 
 
@@ -46,7 +45,7 @@ async def _half_a_body(self, size):
 
 
 def _any_answer(self, detail_code, event_id, now_s, repeat):
-    self._enter_order(r.PLACED, event_id or "", now_s)
+    self._enter_order("placed", event_id or "", now_s)
     return True
 
 

@@ -6,10 +6,8 @@ import struct
 
 from ram_flash import ROOT
 
-from lowtide import record as r
 from lowtide.agent import Agent
 from lowtide.orders import Orders
-from lowtide.outcome import CORRUPT, OK
 from lowtide.store import Store
 from lowtide.uplink import Uplink
 
@@ -26,7 +24,7 @@ def _write(path, data):
 
 
 def _remove_before_rename(self, payload):
-    if self.load() == (OK, payload):
+    if self.load() == payload:
         return False
     _write(self._path + ".tmp", _frame(self, payload))
     if self._path.split("/")[-1] in os.listdir(ROOT):
@@ -40,23 +38,23 @@ def _no_crc(self):
         with open(self._path, "rb") as f:
             data = f.read()
     except OSError:
-        return 1, None
-    return (OK, data[9:-4]) if len(data) > 13 else (2, None)
+        return None
+    return data[9:-4]
 
 
 async def _intent_after_send(self, slot, now_s, verdict):
-    agent, orders = self._agent, self._agent.orders
+    agent, orders = self.agent, self.agent.orders
     code, event_id = await self.api.replenish(slot)
-    orders.sending(now_s, verdict)
+    orders.sending(now_s, verdict.repeat, agent.level.lowest_permille)
     orders.answered(code, event_id, now_s, verdict.repeat)
     agent.persist()
 
 
-_record = Agent._record
+_orders = Agent._orders
 
 
-def _damaged_is_none(self, loaded):
-    return r.Record() if loaded[0] == CORRUPT else _record(self, loaded)
+def _damaged_is_none(self):
+    return Orders(self.config) if self.store.load() == b"" else _orders(self)
 
 
 _verdict = Orders.verdict
@@ -70,7 +68,7 @@ BUILDS = {
     "remove before rename": (Store, "save", _remove_before_rename),
     "no CRC": (Store, "load", _no_crc),
     "intent after send": (Uplink, "_order", _intent_after_send),
-    "damaged record taken for none": (Agent, "_record", _damaged_is_none),
+    "damaged record taken for none": (Agent, "_orders", _damaged_is_none),
     "repeat without a low reading": (Orders, "verdict", _repeat_without_low),
 }
 

@@ -2,11 +2,10 @@
 
 from ram_flash import ROOT, mount
 
-from lowtide import SINCE_S
-from lowtide import record as r
+from lowtide import Fault
 from lowtide.agent import Agent
 from lowtide.config import Config
-from lowtide.outcome import Fault
+from lowtide.orders import Orders
 from lowtide.store import Store
 from lowtide.uplink import Uplink
 
@@ -71,15 +70,11 @@ class Device:
 
     def __init__(self, world):
         self.world = world
-        store = Store(ROOT + "/config.rec", 1)
-        self.config = Config(store, *store.load())
-        self.store = Store(ROOT + "/order.rec", 1)
-        self.agent = Agent(
-            self.config, self.store, self.store.load(), self, self.time_s, self.say, self.most,
-            SINCE_S,
-        )  # fmt: skip
+        self.config = Config(Store(ROOT + "/config.rec"))
+        self.store = Store(ROOT + "/order.rec")
+        self.agent = Agent(self.config, self.store, self, self.time_s, self.say, self.most)
         self.agent.rtc_resume(world.rtc)
-        self.uplink = Uplink(self.agent, self, self, self.config, self.set_time, self.keep)
+        self.uplink = Uplink(self.agent, self, self, self.set_time, self.keep)
 
     def time_s(self):
         """The local clock."""
@@ -162,7 +157,7 @@ class Device:
         world.sends += 1
         if world.level >= 200:
             raise Broken("rule 3: Replenish while the bin is not low")
-        if r.unpack(Store(ROOT + "/order.rec", 1).load()[1]).state != r.ATTEMPT:
+        if Orders(None, Store(ROOT + "/order.rec").load()).state != "attempt":
             raise Broken("rule 1: Replenish without an attempt in flash")
         code = "ORDER_INPROGRESS"
         if world.phase not in ("resolution", "placed", "shipped"):

@@ -13,8 +13,8 @@ from bin_and_service import Broken, World, boot
 from ram_flash import ROOT, Flash, PowerCut, formatted, mount
 from story_of_a_life import LIFE
 
-from lowtide import record as r
-from lowtide.store import OK, Store
+from lowtide.orders import Orders
+from lowtide.store import Store
 
 COUNTS = {"operations": 0, "cut once": 0, "cut twice": 0, "boots": 0, "damaged": 0}
 
@@ -22,16 +22,16 @@ COUNTS = {"operations": 0, "cut once": 0, "cut twice": 0, "boots": 0, "damaged":
 def check(step, world, flash):
     """Hold the books against the record at the end of a step."""
     mount(flash)
-    status, payload = Store(ROOT + "/order.rec", 1).load()
-    if status != OK:
-        raise Broken("the record does not check out: %d" % status)
-    rec = r.unpack(payload)
+    payload = Store(ROOT + "/order.rec").load()
+    if not payload:
+        raise Broken("the record does not check out: %s" % payload)
+    rec = Orders(None, payload)
     if world.made != step.made:
         word = "DUPLICATE" if world.made > step.made else "STUCK"
         raise Broken("%s: %d orders, not %d" % (word, world.made, step.made))
     if rec.state not in step.states:
-        raise Broken("LOST: the record says " + r.STATES[rec.state])
-    if rec.state not in (r.NONE, r.ATTEMPT) and rec.event_id != world.id_of(world.number):
+        raise Broken("LOST: the record says " + rec.state)
+    if rec.state not in ("none", "attempt") and rec.event_id != world.id_of(world.number):
         raise Broken("LOST: the record names another order")
 
 
@@ -48,7 +48,7 @@ def payloads_of(step, world, kept, image):
         return save(store, payload)
 
     mount(flash)
-    seen.append(Store(ROOT + "/order.rec", 1).load()[1])
+    seen.append(Store(ROOT + "/order.rec").load())
     Store.save = noting
     try:
         step.live(world, flash)
@@ -72,9 +72,9 @@ def old_or_new(flash, seen):
     """The record must be one that was there before or was written in this step."""
     COUNTS["boots"] += 1
     mount(flash)
-    status, payload = Store(ROOT + "/order.rec", 1).load()
+    payload = Store(ROOT + "/order.rec").load()
     if payload not in seen:
-        raise Broken("neither old nor new: status %d" % status)
+        raise Broken("neither old nor new: %s" % payload)
 
 
 def prove_step(number, kept, image, second, share):
@@ -117,7 +117,7 @@ def cut_again(step, world, kept, image, operations, second, share):
             COUNTS["cut twice"] += 1
             COUNTS["boots"] += 1
             mount(flash)
-            if step is not LIFE[0] and Store(ROOT + "/order.rec", 1).load()[0] != OK:
+            if step is not LIFE[0] and not Store(ROOT + "/order.rec").load():
                 raise Broken("the record is gone after a second cut")
             step.live(world, flash)
             check(step, world, flash)
@@ -148,9 +148,9 @@ def prove_damage(number, kept, image):
                 f.write(content)
             world.back(kept)
             world.power_off()
-            rec = boot(world, flash).agent.rec
+            rec = boot(world, flash).agent.orders
             COUNTS["damaged"] += 1
-            if (rec.state, rec.attempt_at, rec.event_id) != (r.ATTEMPT, 0, ""):
+            if (rec.state, rec.attempt_at, rec.event_id) != ("attempt", 0, ""):
                 raise Broken("damage at byte %d of step %d was believed" % (at, number))
 
 

@@ -11,7 +11,7 @@ import sys
 from bin_and_service import HOUR, SETTINGS, Broken, World, boot
 from ram_flash import ROOT, Flash, formatted, mount
 
-from lowtide import record as r
+from lowtide.orders import Orders
 from lowtide.store import Store
 
 
@@ -63,8 +63,8 @@ class Meter:
         """Attribute what was done since the last call to a change, or to a quiet wake."""
         flash = self.flash
         mount(flash)
-        content = Store(ROOT + "/order.rec", 1).load()[1]
-        config = Store(ROOT + "/config.rec", 1).load()[1]
+        content = Store(ROOT + "/order.rec").load()
+        config = Store(ROOT + "/config.rec").load()
         operations, before = self.before
         if content == before and config == self.config:
             self.quiet += 1
@@ -111,8 +111,8 @@ def main(wakes):
     device = None
     gc.collect()
     growth = gc.mem_alloc() - heap
-    rec = r.unpack(Store(ROOT + "/order.rec", 1).load()[1])
-    if rec.state not in (r.NONE, r.ATTEMPT) and rec.event_id != world.id_of(world.number):
+    rec = Orders(None, Store(ROOT + "/order.rec").load())
+    if rec.state not in ("none", "attempt") and rec.event_id != world.id_of(world.number):
         raise Broken("LOST: the record names another order")
     print(
         json.dumps(
@@ -130,7 +130,7 @@ def main(wakes):
                 "flash operations in quiet wakes": meter.quiet_cost,
                 "heap growth": growth,
                 "files": sorted(os.listdir(ROOT)),
-                "state": r.STATES[rec.state],
+                "state": rec.state,
             }
         )
     )

@@ -5,8 +5,6 @@ A step must end in the same books however often the power went in it: that is wh
 
 from bin_and_service import DAY, HOUR, MINUTE, SETTINGS, boot
 
-from lowtide import record as r
-
 
 def _provision(device):
     # A person at the console goes on where the settings are missing.
@@ -31,7 +29,7 @@ class Step:
 
     def __init__(self, name, made, states, wakes=4, after_s=HOUR, by_hand=None, **world):
         self.name, self.made, self.wakes, self.after_s = name, made, wakes, after_s
-        self.states = [r.STATES.index(state) for state in states.split()]
+        self.states = states.split()
         self.by_hand, self.world = by_hand, world
 
     def begin(self, world):

@@ -5,8 +5,6 @@ import asyncio
 from bench_client import build
 from bench_order import loaded, order, say
 
-from lowtide import SINCE_S
-from lowtide import record as r
 from lowtide.agent import Agent
 from lowtide.config import Config
 from lowtide.gauge import Gauge
@@ -43,16 +41,14 @@ def build_uplink(o):
         return o["now_s"]
 
     log = Log(time_s, lambda line: None)
-    store = Store("config.rec", 1)
-    config = Config(store, *store.load())
+    config = Config(Store("config.rec"))
     gauge = Gauge(Analogue(lambda: o["gauge_uv"], 0, 1000), config, "0:0 1000:1000")
-    store = Store("order.rec", 1)
-    agent = Agent(config, store, store.load(), gauge, time_s, log, lambda n: n, SINCE_S)
+    agent = Agent(config, Store("order.rec"), gauge, time_s, log, lambda n: n)
     for _ in range(config["level.confirm_count"]):
         agent.measure()
     link = Link(config, Radio(), time_s, lambda now_s: None, agent.earliest_s)
     api = build(o, config)
-    return Uplink(agent, link, api, config, lambda now_s: None, agent.rtc_pack)
+    return Uplink(agent, link, api, lambda now_s: None, agent.rtc_pack)
 
 
 def main():
@@ -60,6 +56,6 @@ def main():
     uplink = build_uplink(o)
     held = loaded()
     asyncio.run(asyncio.wait_for(uplink.run(), 45))
-    agent = uplink._agent
-    done = agent.rec.state == r.PLACED and not agent.trouble
+    agent = uplink.agent
+    done = agent.orders.state == "placed" and not agent.trouble
     say(ok=done and agent.reported_at == o["now_s"], loaded=held, said=agent.log.lines)
