@@ -126,21 +126,19 @@ class App:
             from lowtide.uplink import Uplink
 
             agent, config = self.agent, self.config
-            link = Link(config, hal.radio, hal.time_s, self.set_time, agent.earliest_s)
+            link = Link(agent, hal.radio, self.set_time)
             api = Drs(config, self._connect, hal.time_s)
             uplink = Uplink(agent, link, api, self.set_time, self.keep)
             uplink.resume(self._kept)
             self._uplink = uplink
         return uplink
 
-    async def _connect(self, host, port):
+    def _connect(self, host, port):
         from lowtide import https
 
         if self._context is None:
             self._context = https.load_roots("/certs")
-        connection = https.Connection(self._context, host, port, 15)
-        await connection.open()
-        return connection
+        return https.Connection(self._context, host, port, 15)
 
     async def selftest(self, say):
         """Run the self-test for the console. Return None, or what is wrong in one line."""

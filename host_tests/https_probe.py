@@ -26,7 +26,6 @@ async def tried(case):
     try:
         context = https.load_roots(case["roots"])
         connection = https.Connection(context, case["host"], case["port"], case["timeout_s"])
-        await connection.open()
         for method, target in case["requests"]:
             status, _, body = await connection.request(
                 method, target, (("Authorization", "Bearer s3cr3t"),)

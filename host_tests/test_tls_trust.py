@@ -272,5 +272,5 @@ def test_a_root_that_is_not_der_is_named_and_nobody_trusted(interpreter, tmp_pat
         (folder / "bad.der").write_bytes(content)
         rows[n] = (*ROWS["verified"][:2], {"roots": str(folder)})
     for results, server in try_all(interpreter, rows, "").values():
-        assert "bad.der is not a DER certificate" in assert_insecure(results)
+        assert "bad.der: copy the root certificate there, as DER" in assert_insecure(results)
         assert server.connections == 0

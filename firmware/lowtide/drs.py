@@ -40,7 +40,7 @@ class Drs:
 
     Args:
         config: hosts, ports and credentials by name; `set(name, value)` for a rotated token.
-        connect: `async (host, port) -> https.Connection`, verified.
+        connect: `(host, port) -> https.Connection`, verified.
         time_s: `() -> int`, for the token's expiry only.
     """
 
@@ -143,7 +143,7 @@ class Drs:
 
     async def _open(self, service):
         host, port = self._config[service + ".host"], self._config[service + ".port"]
-        self._connection = await self._connect(host, port)
+        self._connection = self._connect(host, port)
 
     async def _call(self, method, name, of="", report=None):
         # -> headers, answer of a 200. Its types are named as the call is, without a "get".

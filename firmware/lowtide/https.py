@@ -28,46 +28,34 @@ def load_roots(folder):
     """Return a TLS context that trusts the DER certificates in `folder`, and nothing else.
 
     Raises:
-        Insecure: there is none, or one of them is not a DER certificate.
+        Insecure: there is none, or the one it names is not a DER certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
+    where = folder
     try:
-        names = [n for n in os.listdir(folder) if n.endswith(".der")]
-    except OSError:
-        names = []
-    if not names:
-        raise Insecure("no trust anchor: copy the root certificate as DER into %s" % folder)
-    for name in names:
-        try:
-            with open(folder + "/" + name, "rb") as f:
-                context.load_verify_locations(cadata=f.read())
-        except (ValueError, OSError):
-            raise Insecure("%s/%s is not a DER certificate" % (folder, name))
-    return context
+        for name in os.listdir(folder):
+            if name.endswith(".der"):
+                where = folder + "/" + name
+                with open(where, "rb") as f:
+                    context.load_verify_locations(cadata=f.read())
+        if where != folder:
+            return context
+    except (ValueError, OSError):
+        pass
+    raise Insecure("no trust anchor in %s: copy the root certificate there, as DER" % where)
 
 
 class Connection:
-    """One TLS connection to `host:port`; `request()` as often as the server keeps it open."""
+    """One TLS connection to `host:port`; `request()` as often as the server keeps it open.
+
+    The first request opens it. An answer may take `timeout_s`, that included.
+    """
 
     def __init__(self, context, host, port, timeout_s):
-        self._context, self._host, self._port = context, host, port
-        self._timeout_s = timeout_s
+        self.context, self.host, self.port, self.timeout_s = context, host, port, timeout_s
         self._reader = self._writer = None
-
-    async def open(self):
-        """Connect. On MicroPython the handshake happens at the first request: unproven till then.
-
-        Raises:
-            Insecure, Fault: see `request`.
-        """
-        gc.collect()
         self._proven = False
-        self._reader, self._writer = await self._bounded(
-            asyncio.open_connection(
-                self._host, self._port, ssl=self._context, server_hostname=self._host
-            )
-        )
 
     async def request(self, method, target, headers, body=b""):
         """Send one request, return `(status, headers, body)`; header names in lower case.
@@ -76,9 +64,17 @@ class Connection:
             Insecure: certificate, name or protocol do not check out; nothing was sent.
             Fault: time-out, broken line, or an answer that is not HTTP or too long.
         """
-        if self._writer is None:
-            raise Fault("%s closed the connection" % self._host)
-        return await self._bounded(self._exchange(method, target, headers, body))
+        if self._proven and self._writer is None:
+            raise Fault("%s closed the connection" % self.host)
+        exchange = self._exchange(method, target, headers, body)
+        try:
+            return await asyncio.wait_for(exchange, self.timeout_s)
+        except asyncio.TimeoutError:
+            fault = Fault("%s: no answer in %d s" % (self.host, self.timeout_s))
+        except (OSError, ValueError) as e:
+            fault = self._fault(e)
+        self.close()
+        raise fault
 
     def close(self):
         """Close the connection; harmless if it is."""
@@ -86,16 +82,6 @@ class Connection:
             # MicroPython's streams close the socket in `wait_closed()` only.
             getattr(self._writer, "s", self._writer).close()
         self._reader = self._writer = None
-
-    async def _bounded(self, step):
-        try:
-            return await asyncio.wait_for(step, self._timeout_s)
-        except asyncio.TimeoutError:
-            fault = Fault("%s: no answer in %d s" % (self._host, self._timeout_s))
-        except (OSError, ValueError) as e:
-            fault = self._fault(e)
-        self.close()
-        raise fault
 
     def _fault(self, e):
         text = " ".join(str(e).split()) or "closed"
@@ -119,13 +105,17 @@ class Connection:
                 cure = "host"
             elif "validity" in text:
                 cure = "clock"
-            return Insecure("%s: %s refused, check %s: %s" % (self._host, what, cure, text))
-        return Fault("%s: %s" % (self._host, text))
+            return Insecure("%s: %s refused, check %s: %s" % (self.host, what, cure, text))
+        return Fault("%s: %s" % (self.host, text))
 
     async def _exchange(self, method, target, headers, body):
+        if self._writer is None:
+            gc.collect()
+            self._reader, self._writer = await asyncio.open_connection(
+                self.host, self.port, ssl=self.context, server_hostname=self.host
+            )
         writer = self._writer
-        out = bytearray()
-        out.extend(("%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, target, self._host)).encode())
+        out = bytearray(("%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, target, self.host)).encode())
         if not self._proven:
             # MicroPython shakes hands, or refuses to, at the first write.
             writer.write(out)

@@ -24,7 +24,7 @@ class Selftest:
         time_s: the local clock.
         plausible: whether that can be right.
         link, api: see `link.Link`, `drs.Drs`.
-        connect: `async (host, port) -> https.Connection`, verified.
+        connect: `(host, port) -> https.Connection`, verified.
     """
 
     def __init__(self, config, gauge, time_s, plausible, link, api, connect):
@@ -80,7 +80,7 @@ class Selftest:
             missing = config.missing()
             if missing:
                 raise Fault("not configured yet: set " + missing)
-            await self._link.up(self._plausible, True)
+            await self._link.up(True)
             return ", " + dates.iso(self._time_s())
         if name == "token":
             _, slots = await self._api.subscription()
@@ -101,7 +101,7 @@ class Selftest:
                 raise Fault("%s (%s): check %s.host and the network's DNS" % (host, e, service))
             return
         # No token goes with it, and any answer at all proves certificate and name.
-        connection = await self._connect(host, port)
+        connection = self._connect(host, port)
         try:
             await connection.request("GET", "/", ())
         finally:

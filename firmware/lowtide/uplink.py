@@ -44,7 +44,7 @@ class Uplink:
         self.keep()
         try:
             # Clock and SNTP are believed in turn: no wrong one of them locks the board out.
-            await link.up(agent.clock_plausible(), agent.failures % 2 == 0)
+            await link.up(agent.failures % 2 == 0)
             await self._talk(forced)
             agent.uplink_done()
         except Fault as e:

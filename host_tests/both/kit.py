@@ -105,14 +105,14 @@ class FakeLink:
     """A radio that works unless `fault` is set."""
 
     def __init__(self):
-        self.fault = None
+        self.agent = self.fault = None
         self.is_up = False
         self.asked = []
         self.distrusted = 0
 
-    async def up(self, clock_plausible, clock_suspect):
+    async def up(self, clock_suspect):
         """As `link.Link`."""
-        self.asked.append((clock_plausible, clock_suspect))
+        self.asked.append((self.agent.clock_plausible(), clock_suspect))
         if self.fault:
             raise self.fault
         self.is_up = True
@@ -222,6 +222,7 @@ class Device:
             self._log,
             lambda n: n,
         )
+        self.link.agent = self.agent
         self.agent.rtc_resume(rtc)
         self.uplink = Uplink(self.agent, self.link, self.api, self.set_time, self._keep)
         self.rtc = rtc

@@ -27,7 +27,7 @@ class Service:
         self.clock = FakeClock(T0)
         self.drs = Drs(self.config, self.connect, self.clock)
 
-    async def connect(self, host, port):
+    def connect(self, host, port):
         """As the `connect` handed to `Drs`."""
         assert self.open_count == 0, "two connections at once"
         self.opened.append((host, port))

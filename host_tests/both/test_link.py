@@ -58,20 +58,28 @@ class Naps:
 
 
 class Case:
-    """A link, its radio and its clock."""
+    """A link, its radio and its clock; and its agent, as far as it looks at one."""
 
     def __init__(self, *there, now_s=T0, earliest_s=T0 - 1, **changes):
         self.radio, self.clock, self.naps = FakeRadio(*there), FakeClock(now_s), Naps()
-        self.earliest_s = earliest_s
-        self.link = Link(
-            config(**changes), self.radio, self.clock, self.clock.set, lambda: self.earliest_s
-        )
+        self.earliest_now_s = earliest_s
+        self.time_s, self.config = self.clock, config(**changes)
+        self.link = Link(self, self.radio, self.clock.set)
+
+    def earliest_s(self):
+        """As `agent.Agent`."""
+        return self.earliest_now_s
+
+    def clock_plausible(self):
+        """As `agent.Agent`."""
+        return self.plausible
 
     def up(self, plausible=True, suspect=False):
         """Bring it up without waiting."""
+        self.plausible = plausible
         kept, module.asyncio = module.asyncio, self.naps
         try:
-            run(self.link.up(plausible, suspect))
+            run(self.link.up(suspect))
         finally:
             module.asyncio = kept
         return self
@@ -154,8 +162,8 @@ class Server:
         port = bound(self._sock)
         self._sock.setblocking(False)
         case.naps.sleep = self.nap
-        case.link._config.set("ntp.host", "127.0.0.1")
-        case.link._config.set("ntp.port", port)
+        case.config.set("ntp.host", "127.0.0.1")
+        case.config.set("ntp.port", port)
 
     async def nap(self, seconds):
         """Answer what has come."""

@@ -180,11 +180,11 @@ class Wake:
 
     # -- link and service --------------------------------------------------------------------
 
-    async def up(self, plausible, suspect):
+    async def up(self, suspect):
         """As `link.Link`."""
         if not self.world.network:
             raise Fault("no Wi-Fi")
-        if suspect or not plausible:
+        if suspect or not self._agent.clock_plausible():
             self._agent.clock_moved(-self.world.offset)
             self.world.offset = 0
 

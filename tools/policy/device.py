@@ -89,7 +89,7 @@ class Lowtide:
         """Keep the record."""
         self._flash = payload
 
-    async def up(self, plausible, suspect):
+    async def up(self, suspect):
         """The network is there."""
 
     def down(self):

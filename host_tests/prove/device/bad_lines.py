@@ -53,7 +53,7 @@ async def _sends_again_at_once(self, *call, **report):
     try:
         return await _call(self, *call, **report)
     except Fault:
-        self._connection = await self._connect(self._config["drs.host"], self._config["drs.port"])
+        self._connection = self._connect(self._config["drs.host"], self._config["drs.port"])
         return await _call(self, *call, **report)
 
 
@@ -65,6 +65,10 @@ async def _ignores_a_cut(self, *call, **report):
 
 
 async def _blindly(self, method, target, headers, body=b""):
+    if self._writer is None:
+        self._reader, self._writer = await asyncio.open_connection(
+            self.host, self.port, ssl=self.context, server_hostname=self.host
+        )
     lines = ["%s %s HTTP/1.1" % (method, target), "Content-Length: %d" % len(body)]
     lines += ["%s: %s" % header for header in headers]
     self._writer.write("\r\n".join(lines + ["", ""]).encode() + body)

@@ -114,9 +114,9 @@ class Device:
 
     # -- radio and wire ------------------------------------------------------------------------
 
-    async def up(self, plausible, suspect):
+    async def up(self, suspect):
         """As `link.Link`, SNTP included."""
-        if suspect or not plausible:
+        if suspect or not self.agent.clock_plausible():
             self.set_time(self.world.now)
 
     def down(self):

@@ -131,7 +131,7 @@ def shipping_app(hal):
     from lowtide import https, link
 
     store, load_roots = app.Store, https.load_roots
-    app.Store = lambda path, schema: store(FOLDER + path, schema)
+    app.Store = lambda path: store(FOLDER + path)
     https.load_roots = lambda folder: load_roots(FOLDER + folder)
 
     async def sntp(host, port, since_s):

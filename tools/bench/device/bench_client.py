@@ -12,13 +12,11 @@ def connector(certs):
     """Return a `connect` as `app.App` builds it."""
     context = None
 
-    async def connect(host, port):
+    def connect(host, port):
         nonlocal context
         if context is None:
             context = https.load_roots(certs)
-        connection = https.Connection(context, host, port, 15)
-        await connection.open()
-        return connection
+        return https.Connection(context, host, port, 15)
 
     return connect
 

@@ -46,7 +46,7 @@ def build_uplink(o):
     agent = Agent(config, Store("order.rec"), gauge, time_s, log, lambda n: n)
     for _ in range(config["level.confirm_count"]):
         agent.measure()
-    link = Link(config, Radio(), time_s, lambda now_s: None, agent.earliest_s)
+    link = Link(agent, Radio(), lambda now_s: None)
     api = build(o, config)
     return Uplink(agent, link, api, lambda now_s: None, agent.rtc_pack)
 
