@@ -4,8 +4,6 @@ What all of it speaks in: its version, and what can come of a call to the servic
 """
 
 VERSION = "0.1.0"
-# 2024-01-01: a clock that says less has not been set.
-SINCE_S = 1704067200
 
 
 class Fault(Exception):

@@ -9,12 +9,14 @@ import struct
 
 from micropython import const
 
-from lowtide import SINCE_S, Fault
+from lowtide import Fault
 from lowtide.forecast import Forecast
 from lowtide.gauges import GaugeFault
 from lowtide.level import Level
-from lowtide.orders import UNKNOWN_PERMILLE, Orders
+from lowtide.orders import Orders
 
+# 2024-01-01: a clock that says less has not been set.
+_SINCE_S = const(1704067200)
 _DAY_S = const(86400)
 _BACKOFF_S = const(60)
 _BACKOFF_CAP_S = const(7200)
@@ -24,6 +26,7 @@ _LOWEST_STEP = const(50)
 # The sleep clock's error is learned from at least so long a sleep, where it is below 10 %.
 _DRIFT_OVER_S = const(21600)
 _RTC = const("<BBHBBHiIIIIIII")
+_NO_LEVEL = const(0xFFFF)
 _RTC_SIZE = const(40)
 _KEPT_SIZE = const(63)
 # The CRC-32 of anything with its own CRC-32 behind it, little-endian.
@@ -111,15 +114,11 @@ class Agent:
         `extra` goes with them, unread (the uplink's own).
         """
         level, lowest = self.level, self.level.lowest_permille
+        values = [level.low_count, level.refill_count, _NO_LEVEL if lowest is None else lowest]
         self.slept_at = self.time_s()
-        data = struct.pack(
-            _RTC,
-            level.low_count,
-            level.refill_count,
-            UNKNOWN_PERMILLE if lowest is None else lowest,
-            *[getattr(self, name) for name in _KEPT],
-        )
-        data += self.forecast.pack() + extra
+        for name in _KEPT:
+            values.append(getattr(self, name))
+        data = struct.pack(_RTC, *values) + self.forecast.pack() + extra
         # The size in the CRC: what firmware of another layout left does not check out.
         return data + struct.pack("<I", binascii.crc32(data, _KEPT_SIZE))
 
@@ -130,7 +129,7 @@ class Agent:
         low_count, refill_count, lowest, *values = struct.unpack(_RTC, data[:_RTC_SIZE])
         for name, value in zip(_KEPT, values):  # noqa: B905
             setattr(self, name, value)
-        self.level.resume(low_count, refill_count, None if lowest == UNKNOWN_PERMILLE else lowest)
+        self.level.resume(low_count, refill_count, None if lowest == _NO_LEVEL else lowest)
         self.forecast.resume(data[_RTC_SIZE:_KEPT_SIZE])
         return data[_KEPT_SIZE:-4]
 
@@ -151,7 +150,7 @@ class Agent:
         Raises:
             Fault: it is before the build. Nothing is done with it.
         """
-        if now_s < SINCE_S:
+        if now_s < _SINCE_S:
             raise Fault("the service's date is older than this firmware")
         error_s, asleep_s = now_s - self.time_s(), self.slept_s
         if asleep_s >= _DRIFT_OVER_S and abs(error_s) * 10 < asleep_s:
@@ -189,10 +188,8 @@ class Agent:
         """Return why nothing may be bought now, or None."""
         if self.safe:
             return "safe mode after bad starts; 'reboot' ends it"
-        if self.config.fault:
-            return "configuration damaged"
         missing = self.config.missing()
-        return "not configured: " + missing if missing else self.doubt
+        return self.config.fault or ("not configured: " + missing if missing else self.doubt)
 
     def verdict(self, now_s, forced=False):
         """Judge whether a Replenish may be sent; see `orders.Orders.verdict`."""
@@ -223,7 +220,7 @@ class Agent:
 
     def earliest_s(self):
         """Return the earliest time that can be now: the build's, or the last good one."""
-        return max(SINCE_S, self.verified_at)
+        return max(_SINCE_S, self.verified_at)
 
     def clock_plausible(self):
         """Whether the local clock can be right: after the build and after all that was stored."""
@@ -313,7 +310,8 @@ class Agent:
         self.log("uplink: done")
 
 
-def _left_s(now_s, then_s, period_s):
-    # A "then" in the future is a clock that was wrong: 0, so that nothing waits for years.
-    passed_s = now_s - then_s
-    return period_s - passed_s if 0 <= passed_s < period_s else 0
+def _left_s(now_s, asked_at, wait_s):
+    # What is left of a wait. One that begins in the future is a clock that was wrong: 0, so that
+    # nothing waits for years.
+    passed_s = now_s - asked_at
+    return wait_s - passed_s if 0 <= passed_s < wait_s else 0

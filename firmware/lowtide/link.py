@@ -25,42 +25,37 @@ class Link:
 
     def __init__(self, agent, radio, set_time):
         self.agent, self.radio, self.set_time = agent, radio, set_time
-        self._moved_s = 0
         # The access point of the last time, for RTC memory: 6 bytes, or none.
         self.bssid = b""
 
     async def up(self, clock_suspect):
         """Bring Wi-Fi up; ask SNTP where the clock is not plausible, or is suspect.
 
+        Return by how many seconds that moved a clock which may have been right.
+
         Raises:
             Fault: no Wi-Fi, or no plausible time.
         """
-        self._moved_s = 0
         try:
             await self._join()
         except OSError as e:
             raise Fault("Wi-Fi: %s" % e)
         plausible = self.agent.clock_plausible()
         if plausible and not clock_suspect:
-            return
+            return 0
         try:
             now_s = await self._sntp()
         except (OSError, Fault) as e:
             if plausible:
-                return
+                return 0
             raise Fault("no time, so no TLS: SNTP: %s" % e)
-        if plausible:
-            self._moved_s = now_s - self.agent.time_s()
+        moved_s = now_s - self.agent.time_s() if plausible else 0
         self.set_time(now_s)
+        return moved_s
 
     def down(self):
         """Radio off: left on, it draws 200 times the sleep current."""
         self.radio.stop()
-
-    def distrust_clock(self):
-        """Undo what SNTP did in this uplink to a clock that may have been right."""
-        if self._moved_s:
-            self.set_time(self.agent.time_s() - self._moved_s)
 
     async def _join(self):
         config, radio = self.agent.config, self.radio

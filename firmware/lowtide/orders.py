@@ -19,6 +19,7 @@ STATES = [
     "shipped",
     "cancelled",
 ]
+_CANCELLED = const(7)
 # Not listed by SubscriptionInfo heals itself; a 404 of Replenish waits for a new slot.id.
 BLOCKS = [None, "unsubscribed", "revoked", "no_such_slot", "no_such_slot"]
 _FREE = const(0)
@@ -26,7 +27,7 @@ _UNSUBSCRIBED = const(1)
 _REVOKED = const(2)
 _NO_SUCH_SLOT = const(3)
 _NOT_LISTED = const(4)
-UNKNOWN_PERMILLE = const(0xFFFF)
+_UNKNOWN_PERMILLE = const(0xFFFF)
 _MAX_ID = const(255)
 
 # Schema 1, little-endian: the state, these, then the id in UTF-8.
@@ -99,11 +100,10 @@ class Orders:
         self._config = config
         self._seen_open = False
         self._before = ("none", 0, 0)
-        if not _SIZE <= len(data) <= _SIZE + _MAX_ID or data[1] > _NOT_LISTED:
+        size = len(data)
+        if not _SIZE <= size <= _SIZE + _MAX_ID or data[0] > _CANCELLED or data[1] > _NOT_LISTED:
             raise ValueError
         state, *values = struct.unpack(_FORMAT, data[:_SIZE])
-        if state >= len(STATES):
-            raise ValueError
         self.state = STATES[state]
         for name, value in zip(_FIELDS, values):  # noqa: B905
             setattr(self, name, value)
@@ -111,8 +111,10 @@ class Orders:
 
     def pack(self):
         """Return the record as bytes."""
-        values = [getattr(self, name) for name in _FIELDS]
-        return struct.pack(_FORMAT, STATES.index(self.state), *values) + self.event_id.encode()
+        values = [STATES.index(self.state)]
+        for name in _FIELDS:
+            values.append(getattr(self, name))
+        return struct.pack(_FORMAT, *values) + self.event_id.encode()
 
     @property
     def block(self):
@@ -283,4 +285,4 @@ class Orders:
         """The depletion ended. The last id and the time of the last order stay."""
         self._enter_order("none", self.event_id, self.ordered_at)
         self.cancels = self.lapses = self.horizon_at = self.cancelled_at = 0
-        self.lowest_permille = UNKNOWN_PERMILLE
+        self.lowest_permille = _UNKNOWN_PERMILLE

@@ -57,7 +57,7 @@ class Store:
         # Compared with the flash itself: a copy in memory would cost what a token takes.
         if self.load() == payload:
             return False
-        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        self._sequence += 1
         body = struct.pack(_HEAD, _MAGIC, self._sequence, len(payload)) + payload
         tmp = self._path + ".tmp"
         # Not `with`: leaving it on an exception would commit a truncated file.

@@ -42,16 +42,17 @@ class Uplink:
         agent.uplink_begins()
         # If this hangs, what the watchdog starts finds a back-off and not an uplink that is due.
         self.keep()
+        moved_s = 0
         try:
             # Clock and SNTP are believed in turn: no wrong one of them locks the board out.
-            await link.up(agent.failures % 2 == 0)
+            moved_s = await link.up(agent.failures % 2 == 0)
             await self._talk(forced)
             agent.uplink_done()
         except Fault as e:
             if isinstance(e, Insecure):
                 # A certificate is judged by the clock: what set it is not believed any more.
                 agent.verified_at = 0
-                link.distrust_clock()
+                self.set_time(agent.time_s() - moved_s)
             elif e.block == "revoked":
                 agent.orders.refused(e.block, True)
                 agent.persist()

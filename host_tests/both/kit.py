@@ -108,7 +108,7 @@ class FakeLink:
         self.agent = self.fault = None
         self.is_up = False
         self.asked = []
-        self.distrusted = 0
+        self.moved_s = 0
 
     async def up(self, clock_suspect):
         """As `link.Link`."""
@@ -116,14 +116,11 @@ class FakeLink:
         if self.fault:
             raise self.fault
         self.is_up = True
+        return self.moved_s
 
     def down(self):
         """As `link.Link`."""
         self.is_up = False
-
-    def distrust_clock(self):
-        """As `link.Link`; counted."""
-        self.distrusted += 1
 
 
 class FakeApi:

@@ -187,11 +187,12 @@ class Wake:
         if suspect or not self._agent.clock_plausible():
             self._agent.clock_moved(-self.world.offset)
             self.world.offset = 0
+        return 0
 
     def down(self):
         """As `link.Link`."""
 
-    close = distrust_clock = down
+    close = down
 
     def _keep(self):
         if not self.world.mains:

@@ -118,11 +118,12 @@ class Device:
         """As `link.Link`, SNTP included."""
         if suspect or not self.agent.clock_plausible():
             self.set_time(self.world.now)
+        return 0
 
     def down(self):
         """As `link.Link`."""
 
-    close = distrust_clock = down
+    close = down
 
     async def subscription(self):
         """As `drs.Drs`; a rotated token is stored first, as there."""
