@@ -13,7 +13,7 @@ from lowtide import Fault
 from lowtide.forecast import Forecast
 from lowtide.gauges import GaugeFault
 from lowtide.level import Level
-from lowtide.orders import Orders
+from lowtide.orders import Orders, left_s
 
 # 2024-01-01: a clock that says less has not been set.
 _SINCE_S = const(1704067200)
@@ -235,7 +235,7 @@ class Agent:
 
     def measure_in_s(self):
         """Return the seconds to the next reading, whichever way the clock jumped; 0: it is due."""
-        return _left_s(self.time_s(), self.measured_at, self.config["measure.interval_s"])
+        return left_s(self.time_s(), self.measured_at, self.config["measure.interval_s"])
 
     def uplink_due(self):
         """Return why the uplink is due now, or None."""
@@ -260,27 +260,15 @@ class Agent:
             held_s = 0
         if self.uplinks >= _DAILY_CAP and self.uplink_day == now_s // _DAY_S:
             held_s = _DAY_S - now_s % _DAY_S
-        wait_s, why = _left_s(now_s, self.reported_at, _DAY_S), "report"
+        wait_s, why = left_s(now_s, self.reported_at, _DAY_S), "report"
+        ask_s = self.orders.ask_in_s(now_s, self.asked_at)
         if not self.clock_plausible():
             wait_s, why = 0, "time"
         elif self.verdict(now_s).may:
             wait_s, why = 0, "order"
-        elif self.orders.askable() and self.ask_in_s(now_s) <= wait_s:
-            wait_s, why = self.ask_in_s(now_s), "ask"
+        elif ask_s <= wait_s:
+            wait_s, why = ask_s, "ask"
         return max(wait_s, held_s), why
-
-    def ask_in_s(self, now_s):
-        """Return the seconds until GetOrderInfo is due, if it can be asked at all.
-
-        Every 4 h or daily; the first time when a date that is missing tells.
-        """
-        config, orders = self.config, self.orders
-        since_s, interval_s = orders.ordered_at, config["order.resolution_after_s"]
-        if orders.state != "placed" or self.asked_at >= since_s + interval_s:
-            since_s, interval_s = max(self.asked_at, since_s), _DAY_S
-            if orders.state in ["placed", "resolution"]:
-                interval_s = config["order.poll_interval_s"]
-        return _left_s(now_s, since_s, interval_s)
 
     def uplink_begins(self):
         """Count an uplink as failed until its end is known: the watchdog may be its end."""
@@ -308,10 +296,3 @@ class Agent:
         self.failures = self.retry_at = 0
         self.trouble = None
         self.log("uplink: done")
-
-
-def _left_s(now_s, asked_at, wait_s):
-    # What is left of a wait. One that begins in the future is a clock that was wrong: 0, so that
-    # nothing waits for years.
-    passed_s = now_s - asked_at
-    return wait_s - passed_s if 0 <= passed_s < wait_s else 0

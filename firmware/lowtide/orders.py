@@ -55,6 +55,13 @@ _DAY_S = const(86400)
 _LAPSE_SLACK_S = const(21600)
 
 
+def left_s(now_s, since_s, wait_s):
+    """Return what is left at `now_s` of a wait of `wait_s` since `since_s`."""
+    # One that begins in the future is a clock that was wrong: 0, so that nothing waits for years.
+    passed_s = now_s - since_s
+    return wait_s - passed_s if 0 <= passed_s < wait_s else 0
+
+
 class Verdict:
     """May a Replenish be sent? `may`, `why` in one line, `at_s` the earliest time (0: none is
     known, another event must come first), `repeat` if it would repeat an unanswered one."""
@@ -97,7 +104,7 @@ class Orders:
         Raises:
             ValueError: the bytes are not a record that this firmware could have written.
         """
-        self._config = config
+        self.config = config
         self._seen_open = False
         self._before = ("none", 0, 0)
         size = len(data)
@@ -147,7 +154,7 @@ class Orders:
                 return Verdict(False, "rule 10: an order is open")
             return Verdict(True, "rule 10: by hand", now_s)
         if at_s:
-            at_s = max(at_s, now_s, self.attempt_at + self._config["order.min_interval_s"])
+            at_s = max(at_s, now_s, self.attempt_at + self.config["order.min_interval_s"])
         return Verdict(at_s == now_s, why, at_s)
 
     def _in_window(self, now_s):
@@ -155,7 +162,7 @@ class Orders:
             self.state == "attempt"
             # After a certain refusal the horizon is the older attempt's again: no window.
             and self.attempt_at == self.horizon_at
-            and now_s - self.attempt_at < self._config["order.repeat_window_s"]
+            and now_s - self.attempt_at < self.config["order.repeat_window_s"]
         )
 
     def _by_state(self, now_s):
@@ -171,20 +178,34 @@ class Orders:
             return "rule 2: an order is open", 0
         at_s = self.horizon_at
         if at_s:
-            at_s += self._config["order.horizon_s"]
+            at_s += self.config["order.horizon_s"]
         return "rule 7: no news of the order", at_s
 
     def _after_cancel(self, now_s):
         if self.lapsed:
             why, times, at_s = "rule 6: lapsed", self.lapses, now_s
         else:
-            hold_s = self._config["order.cancel_hold_s"]
+            hold_s = self.config["order.cancel_hold_s"]
             why, times, at_s = "rule 5: cancelled", self.cancels, self.cancelled_at + hold_s
         return (why, at_s) if times < 2 else (why + " twice; needs a refill", 0)
 
     def askable(self):
         """Whether GetOrderInfo can be asked: an open order, an id, and not refused for 3 days."""
         return self.state in STATES[2:6] and self.event_id and self.bad_days < 3
+
+    def ask_in_s(self, now_s, asked_at):
+        """Return the seconds until GetOrderInfo is due; over a day where it cannot be asked.
+
+        Every 4 h or daily after `asked_at`; the first time when a date that is missing tells.
+        """
+        if not self.askable():
+            return 2 * _DAY_S
+        since_s, wait_s = self.ordered_at, self.config["order.resolution_after_s"]
+        if self.state != "placed" or asked_at >= since_s + wait_s:
+            since_s, wait_s = max(asked_at, since_s), _DAY_S
+            if self.state in ["placed", "resolution"]:
+                wait_s = self.config["order.poll_interval_s"]
+        return left_s(now_s, since_s, wait_s)
 
     # -- what happened --------------------------------------------------------------------------
 
@@ -250,7 +271,7 @@ class Orders:
         self.bad_days = self.bad_day = 0
         # To be split: a tuple of texts takes four times the heap.
         self._seen_open = status in ["Pending", "Authorized", "Processing"]
-        lapse_s = now_s - self.ordered_at - self._config["order.resolution_window_s"]
+        lapse_s = now_s - self.ordered_at - self.config["order.resolution_window_s"]
         if status in ["Cancelled", "Canceled"]:
             if self.state == "resolution" and self.late and lapse_s <= _LAPSE_SLACK_S:
                 self.lapsed = 1
@@ -267,7 +288,7 @@ class Orders:
         elif self._seen_open:
             if has_date:
                 self.state = "confirmed"
-            elif now_s >= self.ordered_at + self._config["order.resolution_after_s"]:
+            elif now_s >= self.ordered_at + self.config["order.resolution_after_s"]:
                 self.state = "resolution"
                 self.late |= lapse_s >= -_LAPSE_SLACK_S
 

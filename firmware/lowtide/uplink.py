@@ -72,7 +72,7 @@ class Uplink:
         agent.persist()
         if orders.block != block:
             agent.log("blocked: %s" % orders.block)
-        if orders.askable() and (forced or not agent.ask_in_s(now_s)):
+        if orders.askable() and (forced or not orders.ask_in_s(now_s, agent.asked_at)):
             await self._ask(slot, now_s)
         verdict = agent.verdict(now_s, forced)
         if verdict.may:
