@@ -11,9 +11,10 @@ import struct
 
 from micropython import const
 
-# With the schema: the content of another one is not understood.
-_MAGIC = const(b"LT\x01")
-_HEAD = const("<3sIH")
+_MAGIC = const(b"LT")
+# The content of another one is not understood.
+_SCHEMA = const(1)
+_HEAD = const("<2sBIH")
 _HEAD_SIZE = const(9)
 _CRC_SIZE = const(4)
 _FRAME_SIZE = const(13)
@@ -27,9 +28,11 @@ class Store:
     def __init__(self, path):
         self._path = path
         self._sequence = 0
+        self.schema = _SCHEMA
 
     def load(self):
-        """Return the payload: None where there is no file, none (`b""`) where it is damaged.
+        """Return the payload: None where there is no file, none (`b""`) where it is damaged or of
+        another firmware's `schema`.
 
         Raises:
             OSError: the flash itself cannot be read. That is news of its own and means nothing
@@ -43,8 +46,8 @@ class Store:
                 return None
             raise
         if len(data) >= _FRAME_SIZE and binascii.crc32(data) == _CRC_OF_ALL:
-            magic, self._sequence, size = struct.unpack(_HEAD, data[:_HEAD_SIZE])
-            if magic == _MAGIC and size == len(data) - _FRAME_SIZE:
+            magic, self.schema, self._sequence, size = struct.unpack(_HEAD, data[:_HEAD_SIZE])
+            if magic == _MAGIC and self.schema == _SCHEMA and size == len(data) - _FRAME_SIZE:
                 return data[_HEAD_SIZE:-_CRC_SIZE]
         return b""
 
@@ -58,7 +61,7 @@ class Store:
         if self.load() == payload:
             return False
         self._sequence += 1
-        body = struct.pack(_HEAD, _MAGIC, self._sequence, len(payload)) + payload
+        body = struct.pack(_HEAD, _MAGIC, _SCHEMA, self._sequence, len(payload)) + payload
         tmp = self._path + ".tmp"
         # Not `with`: leaving it on an exception would commit a truncated file.
         f = open(tmp, "wb")  # noqa: SIM115

@@ -77,7 +77,9 @@ def test_the_file_of_another_schema_is_not_understood_and_left_alone():
         body = b"LT" + schema + b"\x01\0\0\0\x03\0one"
         before = body + struct.pack("<I", binascii.crc32(body))
         write("a.rec", before)
-        assert Store("a.rec").load() == b""
+        store = Store("a.rec")
+        assert store.load() == b""
+        assert store.schema == schema[0]
         assert content("a.rec") == before
 
 
