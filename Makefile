@@ -59,6 +59,9 @@ prove: $(READY) ## everything exhaustive: interleavings, power cuts, a line cut 
 policy: $(READY) ## a thousand simulated dispensers for two years: table, and build/policy.svg
 	@$(PY) -m tools.policy
 
+size: $(READY) ## what each module takes: lines, bytes in flash, heap; held to its ceilings
+	@$(PY) -m tools.footprint
+
 bench: $(READY) ## what an uplink and a wake cost, beside others; two minutes
 	@$(PY) -m tools.bench uplink wake service
 
@@ -75,5 +78,5 @@ check: lint types test ## lint, types and test
 clean: ## remove build output and the virtual environment
 	rm -rf .venv build typings
 
-.PHONY: help demo browser test sim board port deploy console prove policy bench lint types check clean
+.PHONY: help demo browser test sim board port deploy console prove policy size bench lint types check clean
 .DEFAULT_GOAL := help

@@ -55,7 +55,8 @@ class Programs:
         work.mkdir(exist_ok=True)
         for name, content in dict(files).items():
             (work / name).write_bytes(content)
-        firmware = "" if in_place else str(self.firmware)
+        # Relative: a module keeps the path that it came from, and the heap must not depend on it.
+        firmware = "" if in_place else "../firmware"
         done = subprocess.run(
             [sys.executable, _LAUNCH, self._roms[in_place], str(heap), firmware, program],
             env={**os.environ, "BENCH_ORDER": json.dumps(order)},

@@ -1,0 +1,1 @@
+"""What the firmware takes of a board, and ceilings that only fall: `python -m tools.footprint`."""
