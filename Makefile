@@ -62,8 +62,8 @@ policy: $(READY) ## a thousand simulated dispensers for two years: table, and bu
 size: $(READY) ## what each module takes: lines, bytes in flash, heap; held to its ceilings
 	@$(PY) -m tools.footprint
 
-bench: $(READY) ## what an uplink and a wake cost, beside others; two minutes
-	@$(PY) -m tools.bench uplink wake service
+bench: $(READY) ## what it costs beside others, in one table: store, uplink, wake, size; three minutes
+	@$(PY) -m tools.bench
 
 lint: $(READY) ## ruff: style, complexity, formatting
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

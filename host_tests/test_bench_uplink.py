@@ -57,6 +57,11 @@ def test_the_bench_sees_what_a_connection_a_call_costs(bench, uplinks):
     assert traffic.total > BYTES_AIM * uplinks["valid"].total
 
 
+def test_an_unknown_ca_gets_an_order_from_requests_and_nothing_from_lowtide(bench):
+    assert bench.orders_with_a_stranger("bench_client") == 0
+    assert bench.orders_with_a_stranger("bench_requests") == 1
+
+
 def test_too_small_a_heap_is_told_from_a_failure(bench, tmp_path):
     assert bench.run("bench_client", heap=16 * 1024)[0] is None
     with pytest.raises(ProgramError, match="ImportError"):

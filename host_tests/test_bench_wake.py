@@ -19,6 +19,25 @@ def wakes():
         yield made
 
 
+def test_a_measure_wake_does_not_grow_with_history():
+    with wake.board(wake.firmware()) as board:
+        board.talk_and_sleep()
+        made = []
+        for orders in (1, 2):
+            board.live()
+            assert board.orders() == orders
+            made.append(board.measure_wakes(2))
+    early, late = made
+    assert [w.flash for w in early + late] == [0] * 4
+    assert max(w.heap for w in late) <= max(w.heap for w in early)
+    assert [w.ours for w in late] == [w.ours for w in early]
+
+
+def test_an_uplink_wake_that_orders_writes_flash(wakes):
+    # The count of the test above can be other than 0.
+    assert wakes[2].flash > 0 == wakes[0].flash
+
+
 def test_a_measure_wake_loads_nothing_of_the_network_and_connects_to_nobody(wakes):
     for measure in wakes[:2]:
         assert "lowtide.agent" in measure.ours

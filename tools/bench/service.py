@@ -16,6 +16,7 @@ import httpx
 
 from tools.bench.history import write_history
 from tools.bench.load import post, rate
+from tools.bench.summary import Row
 
 _ROUNDS = 5
 _CALLS = 800
@@ -61,8 +62,8 @@ class _Sim:
         return [post(f"/replenish/{slot}", headers) for slot in slots]
 
 
-def main() -> int:
-    """Measure, print, and return 0."""
+def measure() -> list[Row]:
+    """Measure and print; return the rows of the table."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         write_history(folder / "long.db")
@@ -75,10 +76,17 @@ def main() -> int:
             end="",
         )
         print(f"{'100,000 orders':>17}{'ratio':>8}")
+        rows = []
         for kind in _KINDS:
             rounds = [_round(kind, fresh, long, bare_port, bare_context) for _ in range(_ROUNDS)]
             _print(kind, rounds)
-    return 0
+            ours, theirs, _ = (
+                round(statistics.median(rates)) for rates in zip(*rounds, strict=True)
+            )
+            rows.append(
+                Row(f"simulator, {kind}", "calls a second", ours, theirs, "bare Starlette", True)
+            )
+    return rows
 
 
 def _round(kind, fresh, long, bare_port, bare_context):

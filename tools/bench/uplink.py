@@ -1,6 +1,7 @@
 """What one uplink costs: handshakes, bytes, heap; beside `requests`, and beside the floor."""
 
 from tools.bench.rig import STATES, rig
+from tools.bench.summary import Row
 
 BYTES_AIM = 1.15
 _STEP = 512
@@ -32,8 +33,8 @@ board (app, hal, file system).
 """
 
 
-def main() -> int:
-    """Measure, print, and return 0."""
+def measure() -> list[Row]:
+    """Measure and print; return the rows of the table."""
     with rig() as ready:
         wire = {
             (program, state): ready.run(program, state)[1]
@@ -42,8 +43,9 @@ def main() -> int:
         }
         _print_wire(wire)
         heaps = _print_heaps(ready)
+        strange = [ready.orders_with_a_stranger(program) for program in _CLIENTS]
     _print_aims(wire, heaps)
-    return 0
+    return _rows(wire, heaps, strange)
 
 
 def smallest_heap(completes) -> int:
@@ -114,6 +116,23 @@ def _print_aims(wire, heaps):
     _aim("the client needs less heap than requests", place < place_theirs,
          f"in place {place:,} to {place_theirs:,}, .mpy {loaded:,} to {loaded_theirs:,}",
     )  # fmt: skip
+
+
+def _rows(wire, heaps, strange):
+    peer, rows = "requests", []
+    for state in STATES:
+        least, ours, theirs = (wire[program, state] for program in _PROGRAMS)
+        what = f"uplink, token {state}"
+        rows += [
+            Row(what, "TLS handshakes", ours.handshakes, theirs.handshakes, peer),
+            Row(what, "bytes on the wire", ours.total, theirs.total, peer),
+            Row(what, "bytes / floor", ours.total / least.total, BYTES_AIM, "aimed at"),
+        ]
+    for in_place, how in ((True, "code in place"), (False, ".mpy in the heap")):
+        ours, theirs = (heaps[program, in_place][0] for program in _CLIENTS)
+        rows.append(Row(f"client, {how}", "bytes of heap needed", ours, theirs, peer))
+    rows.append(Row("client, server of an unknown CA", "orders placed there", *strange, peer))
+    return rows
 
 
 def _aim(text, is_met, figure):

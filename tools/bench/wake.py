@@ -1,21 +1,25 @@
-"""What a measure wake and an uplink wake load, told by the device itself before it sleeps.
+"""What a measure wake and an uplink wake take, told by the device itself before it sleeps.
 
 The firmware runs on the virtual board as it does on silicon; the simulator's calendar stands and
 is moved on from wake to wake.
 """
 
 import json
+import statistics
 import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import serial
+
 from lowtide import store
 from lowtide.config import Config
 from lowtide.orders import Orders
 from tools import image
 from tools.bench.relay import Relay, Traffic
+from tools.bench.summary import Row
 from tools.demo.bench import SLOT, Bench
 from tools.virtual_board import driver
 
@@ -23,10 +27,14 @@ _DEVICE = Path(__file__).parent / "device"
 _START = "2026-03-02T08:00:00Z"
 _HANG_S = 60
 _INTERVAL_S = 901
+_HALF_DAY_S = 43200
+_WAKES = 9
+_BINS = 3
 _INTRO = """\
-What a wake loads, as the device itself says before it sleeps: the firmware as it ships, on the
+What a wake takes, as the device itself says before it sleeps: the firmware as it ships, on the
 virtual board. Modules: from flash, with the bytes of their .mpy. Heap: bytes in use at the end,
-after a collection."""
+after a collection. Flash: programs and erases. ms: of this host, from the first line of main.py to
+the sleep, best and median of {wakes}."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +42,14 @@ class Wake:
     """One wake: `ours` are the modules from flash with their `.mpy` bytes, `others` the rest.
 
     `heap`: bytes in use before the sleep, after a collection, the board's own shims included.
+    `ms`: of this host, from the start of main.py. `flash`: programs and erases.
     """
 
     ours: dict[str, int]
     others: list[str]
     heap: int
+    ms: float
+    flash: int
     traffic: Traffic
 
     @property
@@ -48,10 +59,10 @@ class Wake:
 
 
 class Board:
-    """A configured battery board, its service and the relay between them."""
+    """A configured battery board, its service and the relay between them; `bench` drives both."""
 
-    def __init__(self, folder: Path, bench: Bench, relay: Relay, main: str):
-        self._bench, self._relay = bench, relay
+    def __init__(self, folder: Path, bench: Bench, relay: Relay, main: str, notes=True):
+        self.bench, self._relay = bench, relay
         device = {"model": "M", "serial": "S1", "slots": [SLOT], "test": False}
         settings = bench.settings(bench.control("POST", "/devices", device))
         settings |= {"drs.port": relay.port, "lwa.port": relay.port, "power.mode": "battery"}
@@ -66,7 +77,7 @@ class Board:
         for name, value in settings.items():
             config.set(name, value)
         store.Store(str(stage / "order.rec")).save(Orders(None).pack())
-        noting = (_DEVICE / "noting.py").read_text()
+        noting = (_DEVICE / "noting.py").read_text() if notes else ""
         (stage / "main.py").write_text(noting + main)
         if main == gauge_only():
             (stage / "boot.py").unlink()
@@ -76,7 +87,7 @@ class Board:
 
     def talk_and_sleep(self):
         """Let the first uplink give the board time and token, then send it to sleep."""
-        console = self._bench.console()
+        console = self.bench.console()
         end = time.monotonic() + _HANG_S
         while not any("uplink: done" in line for line in console.command("log")["log"]):
             if time.monotonic() > end:
@@ -85,29 +96,65 @@ class Board:
         console.command("sleep")
         console.close()
         self.slept()
+        self._relay.take()
 
     def run_low(self):
         """Empty the bin; return the wakes until it is confirmed low and ordered, in order."""
-        self._bench.level = 0.08
+        self.bench.level = 0.08
         return [self.next_wake() for _ in range(3)]
+
+    def live(self):
+        """Let the bin run empty, be ordered for and refilled: ten days, a wake each half day."""
+        for level in (0.9, 0.7, 0.5, 0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1):
+            self.bench.level = level
+            self.next_wake(_HALF_DAY_S)
+        self.run_low()
+        self.bench.level = 0.95
+        for _ in range(10):
+            self.next_wake(_HALF_DAY_S)
+
+    def measure_wakes(self, count):
+        """Return so many wakes in which nothing is due but a reading."""
+        self.next_wake()
+        return [self.next_wake() for _ in range(count)]
 
     def next_wake(self, after_s=_INTERVAL_S) -> Wake:
         """Let the calendar go on by so much; return the wake that comes of it."""
-        self._bench.advance(after_s)
-        return self.slept()
-
-    def slept(self) -> Wake:
-        """Return the wake that ends with the next sleep."""
-        self._bench.asleep()
-        lines = driver.read_image(self._bench.flash)["wakes"].splitlines()
-        note = json.loads(lines[-1])
+        # Only while a port is open does the board's output go anywhere.
+        with self.port() as port:
+            self.bench.advance(after_s)
+            note = _note(port)
+        event = self.slept()
         ours = {name: self._sizes[name] for name in note["modules"] if name in self._sizes}
         others = sorted(set(note["modules"]) - set(ours))
-        return Wake(ours, others, note["heap"], self._relay.take())
+        flash = event["programs"] + event["erases"]
+        return Wake(ours, others, note["heap"], note["us"] / 1000, flash, self._relay.take())
+
+    def port(self):
+        """Return the board's serial port, open."""
+        return serial.Serial(self.bench.board["port"], timeout=0.2, exclusive=False)
+
+    def slept(self):
+        """Wait until the board sleeps; return the event of it."""
+        self.bench.asleep()
+        lines = (self.bench.folder / "events").read_text().splitlines()
+        return next(e for e in map(json.loads, reversed(lines)) if e["event"] == "sleep")
 
     def orders(self):
         """Return how many orders the service's books hold."""
-        return len(self._bench.books()["orders"])
+        return len(self.bench.books()["orders"])
+
+
+def _note(port):
+    """Return what the board says before it sleeps."""
+    end = time.monotonic() + _HANG_S
+    said = b""
+    while time.monotonic() < end:
+        said += port.read(max(1, port.in_waiting))
+        for line in said.splitlines(keepends=True):
+            if line.startswith(b'{"') and line.endswith(b"\n") and b'"modules"' in line:
+                return json.loads(line)
+    raise TimeoutError(f"the board said nothing before its sleep: {said[-500:]!r}")
 
 
 def _module(path):
@@ -125,38 +172,74 @@ def gauge_only():
 
 
 @contextmanager
-def board(main):
-    """Start a board that runs `main`, with its service; stop them afterwards."""
+def board(main, heap="128k", notes=True):
+    """Start a board that runs `main`, with its service; stop them afterwards.
+
+    `notes`: it says before each sleep what the wake took, which takes some heap itself.
+    """
     with tempfile.TemporaryDirectory() as name:
-        bench = Bench(name, _START)
+        bench = Bench(name, _START, heap)
         try:
             bench.start_simulator()
             with Relay(int(bench.service["drs"].rpartition(":")[2])) as relay:
-                yield Board(Path(name), bench, relay, main)
+                yield Board(Path(name), bench, relay, main, notes)
         finally:
             bench.close()
 
 
-def main() -> int:
-    """Measure, print, and return 0."""
+def measure() -> list[Row]:
+    """Measure and print; return the rows of the table."""
     with board(gauge_only()) as bare:
-        least = bare.slept()
+        bare.slept()
+        least = bare.measure_wakes(_WAKES)
     with board(firmware()) as whole:
         whole.talk_and_sleep()
-        measure, _, uplink = whole.run_low()
-    print(_INTRO)
-    print(f"{least.heap:,} bytes of the heap are the board's own: there without any firmware.\n")
-    print(f"{'':<40}{'modules':>8}{'.mpy bytes':>12}{'heap':>9}{'handshakes':>12}{'bytes':>8}")
+        uplink = whole.run_low()[-1]
+        whole.live()
+        early, orders = whole.measure_wakes(_WAKES), whole.orders()
+        for _ in range(_BINS):
+            whole.live()
+        late, orders = whole.measure_wakes(_WAKES), whole.orders() - orders
+    print(_INTRO.format(wakes=_WAKES))
+    print(f"{least[0].heap:,} bytes of the heap are the board's own: without any firmware.\n")
+    head = ("modules", ".mpy bytes", "heap", "flash", "ms best", "median", "handshakes", "bytes")
+    print(f"{'':<44}" + "".join(f"{name:>11}" for name in head))
     _print("a script that only reads the gauge", least)
-    _print("measure wake", measure)
-    _print("uplink wake: Replenish and SlotStatus", uplink)
+    _print("measure wake, ten days old", early)
+    _print(f"measure wake, {_BINS * 10} days and {orders} orders later", late)
+    _print("uplink wake: Replenish and SlotStatus", [uplink])
     print()
-    print(f"only the uplink wake: {', '.join(sorted(set(uplink.ours) - set(measure.ours)))};")
-    print(f"frozen: {', '.join(sorted(set(uplink.others) - set(measure.others)))}")
-    return 0
+    print(f"only the uplink wake: {', '.join(sorted(set(uplink.ours) - set(early[0].ours)))};")
+    print(f"frozen: {', '.join(sorted(set(uplink.others) - set(early[0].others)))}")
+    return _rows(least, early, late)
 
 
-def _print(text, wake):
-    traffic = wake.traffic
-    print(f"{text:<40}{len(wake.ours):>8}{wake.mpy_bytes:>12,}{wake.heap:>9,}", end="")
-    print(f"{traffic.handshakes:>12}{traffic.total:>8,}", flush=True)
+def _rows(least, early, late):
+    peer, what = "a script that reads the gauge", "measure wake"
+    past = f"itself, {_BINS * 10} days before"
+    ms = [min(wake.ms for wake in wakes) for wakes in (late, least)]
+    return [
+        Row(what, "bytes of .mpy loaded", late[0].mpy_bytes, least[0].mpy_bytes, peer),
+        Row(what, "heap in use", _most_heap(late), _most_heap(least), peer),
+        Row(what, "flash operations", _flash(late), _flash(least), peer),
+        Row(what, "best ms", *ms, peer),
+        Row(f"{what}, a month later", "modules", len(late[0].ours), len(early[0].ours), past),
+        Row(f"{what}, a month later", "heap in use", _most_heap(late), _most_heap(early), past),
+        Row(f"{what}, a month later", "flash operations", _flash(late), _flash(early), past),
+    ]
+
+
+def _most_heap(wakes):
+    return max(wake.heap for wake in wakes)
+
+
+def _flash(wakes):
+    return sum(wake.flash for wake in wakes)
+
+
+def _print(text, wakes):
+    wake = wakes[0]
+    ms = [wake.ms for wake in wakes]
+    print(f"{text:<44}{len(wake.ours):>11}{wake.mpy_bytes:>11,}{_most_heap(wakes):>11,}", end="")
+    print(f"{_flash(wakes):>11}{min(ms):>11.2f}{statistics.median(ms):>11.2f}", end="")
+    print(f"{wake.traffic.handshakes:>11}{wake.traffic.total:>11,}", flush=True)

@@ -26,10 +26,14 @@ class BenchError(Exception):
 
 
 class Bench:
-    """Everything in one folder. `level` is the amount in the bin, 0.0 to 1.0."""
+    """Everything in one folder. `level` is the amount in the bin, 0.0 to 1.0.
 
-    def __init__(self, folder, start):
+    `heap`: of the board, as MicroPython's `-X heapsize` takes it.
+    """
+
+    def __init__(self, folder, start, heap="128k"):
         self.folder = Path(folder)
+        self._heap = heap
         self._start = start
         self._processes = {}
         self._events_read = 0
@@ -75,7 +79,7 @@ class Bench:
             "virtual_board",
             *("--flash", self.flash, "--link", self.folder / "board"),
             *("--level", self.folder / "level", "--clock-from", self.service["control"]),
-            *("--heap", "128k", "--events", self.folder / "events"),
+            *("--heap", self._heap, "--events", self.folder / "events"),
             *options,
         )
 

@@ -28,29 +28,31 @@ class Size:
         return Size(self.lines + other.lines, self.flash + other.flash, self.heap + other.heap)
 
 
-def sources() -> dict[str, Path]:
-    """Return the source files of the firmware by module, a starter by its file name."""
-    found = {_module(target): source for source, target in image.sources(BOARD)}
-    return found | {name: image.FIRMWARE / name for name in image.STARTERS}
-
-
 def measure(order: Iterable[str]) -> dict[str, Size]:
     """Return the `Size` of every module, and of what MicroPython adds for them (`PLATFORM`).
 
-    The heap is measured in one fresh interpreter that imports them one after the other, so that
-    the column adds up: by `order` (modules; others after them), each after what it depends on.
+    A starter and a file that is no code go by their path. The heap is measured in one fresh
+    interpreter that imports the modules one after the other, so that the column adds up: by
+    `order` (modules; others after them), each after what it depends on.
     """
-    files = sources()
-    order = _after_what_it_needs(files, [*order, *sorted(files)])
+    files = {_module(target): source for source, target in image.sources(BOARD)}
+    files |= {name: image.FIRMWARE / name for name in image.STARTERS}
+    modules = _after_what_it_needs(files, [*order, *sorted(files)])
     with tempfile.TemporaryDirectory() as folder:
         programs = Programs(Path(folder))
-        told = {"modules": [*_FROZEN, *order]}
+        told = {"modules": [*_FROZEN, *modules]}
         whole = programs.run("bench_imports", told | {"room": False})["heap"]
         heap = programs.run("bench_imports", told | {"room": True})["heap"][len(_FROZEN) :]
-        flash = [_on_device(programs.firmware, name).stat().st_size for name in order]
-    lines = [len(files[name].read_text().splitlines()) for name in order]
+        # Anew: the programs have put a file of their own there.
+        image.stage(BOARD, programs.firmware)
+        held = image.contents(programs.firmware)
+    flash = [len(held.pop(_path(held, name))) for name in modules]
+    lines = [len(files[name].read_text().splitlines()) for name in modules]
     sizes = {PLATFORM: Size(0, 0, sum(whole) - sum(heap))}
-    return sizes | dict(zip(order, map(Size, lines, flash, heap), strict=True))
+    sizes |= zip(modules, map(Size, lines, flash, heap), strict=True)
+    return sizes | {
+        path: Size(len(data.splitlines()), len(data), 0) for path, data in held.items()
+    }
 
 
 def _module(target):
@@ -58,11 +60,10 @@ def _module(target):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _on_device(folder, name):
-    if name in image.STARTERS:
-        return folder / name
-    path = folder.joinpath(*name.split("."))
-    return path / "__init__.mpy" if path.is_dir() else path.with_suffix(".mpy")
+def _path(held, name):
+    path = name.replace(".", "/")
+    found = (name, f"{path}.mpy", f"{path}/__init__.mpy")
+    return next(path for path in found if path in held)
 
 
 def _after_what_it_needs(files: Mapping[str, Path], wanted: list[str]) -> list[str]:

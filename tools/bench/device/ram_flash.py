@@ -21,7 +21,7 @@ class Flash:
 
     def __init__(self, data=None):
         self.data = bytearray(BLOCK * BLOCKS) if data is None else bytearray(data)
-        self.operations = self.programs = self.erases = 0
+        self.operations = self.programs = self.programmed = self.erases = 0
         self.worn = [0] * BLOCKS
         self.cut_at = 0
         self.kind = UNDONE
@@ -38,6 +38,7 @@ class Flash:
         """As MicroPython wants it: a program."""
         self._do(number * BLOCK + offset, buf)
         self.programs += 1
+        self.programmed += len(buf)
 
     def ioctl(self, op, arg):
         """As MicroPython wants it: geometry, and erase."""
