@@ -7,7 +7,7 @@ import pytest
 
 from tools.bench import fleet, flow, size
 from tools.bench.__main__ import NAMES
-from tools.bench.summary import Row, table
+from tools.bench.summary import Row, markdown, table
 from tools.image import ROOT
 
 # Promised with the console loaded. Without it a tighter one, which falls with what is measured.
@@ -32,9 +32,11 @@ def test_a_heap_that_is_too_small_for_the_order_flow_is_noticed():
         (Row("a", "ms", 0, 0, "peer", noise=0.1), "equal"),
         (Row("a", "ms", 1.05, 1, "peer", noise=0.1), "equal"),
         (Row("a", "ms", 1.2, 1, "peer", noise=0.1), "the other"),
-        (Row("a", "calls a second", 2, 1, "peer", more_is_better=True), "Lowtide"),
-        (Row("a", "calls a second", 1, 2, "peer", more_is_better=True), "the other"),
+        (Row("a", "calls a second", 2, 1, "peer", more=True), "Lowtide"),
+        (Row("a", "calls a second", 1, 2, "peer", more=True), "the other"),
         (Row("a", "ms", 1), ""),
+        (Row("a", "bytes", 2, 1, "promised", is_limit=True), "MISSED"),
+        (Row("a", "bytes", 1, 1, "promised", is_limit=True), "held"),
     ],
 )
 def test_a_row_says_who_is_better(row, verdict):
@@ -46,6 +48,20 @@ def test_the_table_has_a_line_for_every_row_and_hides_none():
     assert len(lines) == 3
     assert lines[1].split() == ["a:", "ms", "1.50"]
     assert lines[2].split() == ["b:", "bytes", "2,000", "1,000", "peer", "the", "other"]
+
+
+def test_the_readme_has_a_line_for_each_figure_and_names_who_is_better():
+    rows = [
+        *(Row("a", "ms", 2, 1, "x"), Row("a", "ms", 2, 3, "y")),
+        *(Row("b", "ms", 1, 1, "x"), Row("c", "ms", 1, 1, "x"), Row("c", "ms", 1, 2, "y")),
+        *(Row("d", "bytes", 2, limit, "most", is_limit=True) for limit in (3, 1)),
+    ]
+    assert markdown(rows).splitlines()[2:] == [
+        "| a: ms | 2 | 1 x; 3 y | x |",
+        "| b: ms | 1 | 1 x | equal |",
+        "| c: ms | 1 | 1 x; 2 y | Lowtide |",
+        "| d: bytes | 2 | 3 most; 1 most | MISSED: most |",
+    ]
 
 
 def test_the_size_is_set_beside_enviro_s_and_what_is_promised():
@@ -67,4 +83,4 @@ def test_a_measurement_that_there_is_not_is_said():
         [sys.executable, "-m", "tools.bench", "wakes"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert done.stderr == f"bench: say which: {', '.join(NAMES)}\n"
+    assert done.stderr == f"bench: say which: {', '.join(NAMES)}; or --readme\n"

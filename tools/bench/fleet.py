@@ -9,8 +9,8 @@ from tools.policy.fleet import Fleet, run
 _WORKERS = (1, 2)
 _DEVICES, _ROUNDS = 24, 3
 _INTRO = """\
-The fleet of simulated dispensers, both policies: {devices} devices for a year to each worker, on one
-and on two in turn, {rounds} times. What else the machine does meanwhile is missing here."""
+The fleet of simulated dispensers, both policies: {devices} devices for a year to each worker, one
+worker and two in turn, {rounds} times. What else the machine does meanwhile is missing here."""
 
 
 def measure() -> list[Row]:
@@ -29,5 +29,13 @@ def measure() -> list[Row]:
     one, two = (max(rates[workers]) for workers in _WORKERS)
     return [
         Row("fleet, one worker", "device-years a second", one),
-        Row("fleet, two workers", "device-years a second", two, one, "one worker", True, 0.1),
+        Row(
+            "fleet, two workers",
+            "device-years a second",
+            two,
+            one,
+            "one worker",
+            more=True,
+            noise=0.1,
+        ),
     ]

@@ -73,7 +73,7 @@ def measure() -> list[Row]:
         held = "held" if size <= PROMISED else "MISSED"
         print(f"{text:<20}{size:>9,}   promised {PROMISED:,}: {held}; aim {AIM:,}: {aim}")
     return [
-        Row(f"order flow, {text}", "bytes of heap", size, limit, peer)
+        Row(f"order flow, {text}", "bytes of heap", size, limit, peer, is_limit=True)
         for text, size in sizes.items()
         for limit, peer in ((PROMISED, "promised"), (AIM, "aimed at"))
     ]

@@ -84,7 +84,14 @@ def measure() -> list[Row]:
                 round(statistics.median(rates)) for rates in zip(*rounds, strict=True)
             )
             rows.append(
-                Row(f"simulator, {kind}", "calls a second", ours, theirs, "bare Starlette", True)
+                Row(
+                    f"simulator, {kind}",
+                    "calls a second",
+                    ours,
+                    theirs,
+                    "bare Starlette",
+                    more=True,
+                )
             )
     return rows
 

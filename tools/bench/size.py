@@ -18,5 +18,7 @@ def measure() -> list[Row]:
     rows = []
     for bytes_, (text, (most, _)) in zip((loop, whole), table.PROMISES.items(), strict=True):
         rows.append(Row(f"firmware, {text}", "bytes in flash", bytes_, table.PEER_BYTES, _PEER))
-        rows.append(Row(f"firmware, {text}", "bytes in flash", bytes_, most, "promised"))
+        rows.append(
+            Row(f"firmware, {text}", "bytes in flash", bytes_, most, "promised", is_limit=True)
+        )
     return rows

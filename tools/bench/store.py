@@ -28,13 +28,14 @@ _CODE = {
 }
 _NAMES = {
     "lowtide": "Lowtide",
-    "kvstore": "ChuMicro kvstore",
-    "json": "JSON and rename",
-    "removing": "JSON, remove, rename",
+    "kvstore": "kvstore",
+    "json": "JSON",
+    "removing": "JSON, remove first",
 }
 _UPDATE = "store, an update"
 _INTRO = """\
-The states of orders, one a wake, in a file on littlefs (the interpreter's own, flash in memory):
+The states of orders, one a wake, in a file on littlefs (the interpreter's own, flash in memory), by
+lowtide.store, ChuMicro's kvstore, JSON written aside and renamed, and one that is known to lose:
 {updates} updates; then {cut} more, each cut at every program and erase, that one undone, half done
 or torn; then each bit of the file flipped. Mount: read size 32 as the stock image has it, 128 as
 Lowtide's boot.py makes it. ms: of this host, the flash's own time not in it: an erase takes 45 to
@@ -123,7 +124,7 @@ def _rows(kept, code):
     for store in ("kvstore", "json"):
         name = _NAMES[store]
         stock, same = kept[store, _STOCK], kept[store, _OURS]
-        peer, peer_same = f"{name}, stock mount", f"{name}, Lowtide's mount"
+        peer, peer_same = name, f"{name}, our mount"
         share, their_share = (100 * done.believed / done.flips for done in (ours, stock))
         rows += [
             Row(_UPDATE, "flash erases", ours.erases, stock.erases, peer),

@@ -8,7 +8,7 @@ _LINE = "{:<56}{:>10}{:>10}  {:<34}{}"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure beside a peer's. Less is better, unless `more_is_better`.
+    """One figure beside a peer's, or beside a limit of our own. Less is better, unless `more`.
 
     `theirs` is None where there is nothing to put beside it. Figures that are apart by no more
     than the share `noise` are equal.
@@ -19,17 +19,20 @@ class Row:
     ours: float
     theirs: float | None = None
     peer: str = ""
-    more_is_better: bool = False
+    more: bool = False
     noise: float = 0
+    is_limit: bool = False
 
     @property
     def verdict(self) -> str:
-        """Who is better: "Lowtide", "the other", "equal", or "" without a peer."""
+        """Who is better: "Lowtide", "the other", "equal"; of a limit "held" or "MISSED"."""
         if self.theirs is None:
             return ""
+        if self.is_limit:
+            return "held" if self.ours <= self.theirs else "MISSED"
         if abs(self.ours - self.theirs) <= self.noise * max(self.ours, self.theirs):
             return "equal"
-        return "Lowtide" if (self.ours > self.theirs) == self.more_is_better else "the other"
+        return "Lowtide" if (self.ours > self.theirs) == self.more else "the other"
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -40,6 +43,28 @@ def table(rows: Iterable[Row]) -> str:
         what = f"{row.what}: {row.unit}"
         lines.append(_LINE.format(what, _number(row.ours), theirs, row.peer, row.verdict).rstrip())
     return "\n".join(lines)
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """Return the rows for the README: a line for each figure, with all that are beside it."""
+    figures = {}
+    for row in rows:
+        figures.setdefault((f"{row.what}: {row.unit}", _number(row.ours)), []).append(row)
+    lines = ["| what | Lowtide | the others | better |", "|---|--:|---|---|"]
+    for (what, ours), beside in figures.items():
+        others = "; ".join(f"{_number(row.theirs)} {row.peer}" for row in beside if row.peer)
+        lines.append(f"| {what} | {ours} | {others} | {_better(beside)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _better(rows):
+    verdicts = [row.verdict for row in rows]
+    found = [row.peer for row in rows if row.verdict == "the other"]
+    found += [f"MISSED: {row.peer}" for row in rows if row.verdict == "MISSED"]
+    for verdict in ("Lowtide", "held", "equal"):
+        if not found and verdict in verdicts:
+            found = [verdict]
+    return "; ".join(found)
 
 
 def _number(value):

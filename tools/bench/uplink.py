@@ -126,7 +126,14 @@ def _rows(wire, heaps, strange):
         rows += [
             Row(what, "TLS handshakes", ours.handshakes, theirs.handshakes, peer),
             Row(what, "bytes on the wire", ours.total, theirs.total, peer),
-            Row(what, "bytes / floor", ours.total / least.total, BYTES_AIM, "aimed at"),
+            Row(
+                what,
+                "bytes / floor",
+                ours.total / least.total,
+                BYTES_AIM,
+                "aimed at",
+                is_limit=True,
+            ),
         ]
     for in_place, how in ((True, "code in place"), (False, ".mpy in the heap")):
         ours, theirs = (heaps[program, in_place][0] for program in _CLIENTS)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from tools import readme
 from tools.footprint import ceilings, table
 from tools.footprint.measure import measure
 
@@ -25,8 +26,8 @@ def main(argv=None) -> int:
     limits = ceilings.read()
     print(_NOTE)
     print(table.plain(limits, sizes))
-    if args.readme and table.refresh(table.README, table.markdown(limits, sizes)):
-        print(f"{table.README.name}: refreshed")
+    if args.readme:
+        readme.part("footprint", table.markdown(limits, sizes))
     found = ceilings.complaints(limits, sizes)
     for complaint in found:
         print(f"ceiling: {complaint}")

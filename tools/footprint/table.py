@@ -1,13 +1,8 @@
 """The table, for a terminal and for the README, where a test holds it to what is measured."""
 
-from pathlib import Path
-
-from tools import image
 from tools.footprint import ceilings as held
 from tools.footprint.measure import PLATFORM, Size
 
-README = image.ROOT / "README.md"
-_BEGIN, _END = "<!-- footprint: python -m tools.footprint --readme -->\n", "<!-- /footprint -->\n"
 _TITLES = {
     "loop": "the loop with one gauge",
     "people": "console, calibration, self-test",
@@ -59,27 +54,6 @@ def markdown(ceilings: dict, sizes: dict[str, Size]) -> str:
         name = f"**{text}**" if is_sum else text if text == PLATFORM else f"`{text}`"
         lines.append(f"| {name} | {' | '.join(_numbers(size))} |")
     return "\n".join(lines) + "\n"
-
-
-def in_readme(text: str, table: str | None = None) -> str:
-    """Return the README's table; with `table`, the README with that one in its place.
-
-    Raises:
-        ValueError: the README has no place for it.
-    """
-    before, begin, rest = text.partition(_BEGIN)
-    old, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise ValueError(f"{README.name} has no lines {_BEGIN.strip()} and {_END.strip()}")
-    return old if table is None else before + begin + table + end + after
-
-
-def refresh(path: Path, table: str) -> bool:
-    """Put the table into the README at `path`; return whether that changed it."""
-    text = path.read_text()
-    new = in_readme(text, table)
-    path.write_text(new)
-    return new != text
 
 
 def _numbers(size):
