@@ -1,7 +1,10 @@
 """What a wake loads and calls, told by the device itself: the firmware on the virtual board."""
 
+import re
+
 import pytest
 
+from tools import readme
 from tools.bench import wake
 
 NETWORK = {"asyncio", "ssl", "tls", "socket"} | {
@@ -17,6 +20,14 @@ def wakes():
         made = board.run_low()
         assert board.orders() == 1
         yield made
+
+
+def test_the_readme_s_wake_is_about_the_one_that_is_measured(wakes):
+    shown = re.search(r"measure wake: bytes of .mpy loaded \| ([\d,]+) ", readme.part("bench"))
+    loaded = wakes[0].mpy_bytes
+    assert abs(int(shown[1].replace(",", "")) - loaded) < loaded / 10, (
+        "stale: .venv/bin/python -m tools.bench --readme"
+    )
 
 
 def test_a_measure_wake_does_not_grow_with_history():

@@ -34,11 +34,11 @@ _NAMES = {
 }
 _UPDATE = "store, an update"
 _INTRO = """\
-The states of orders, one a wake, in a file on littlefs (the interpreter's own, flash in memory), by
-lowtide.store, ChuMicro's kvstore, JSON written aside and renamed, and one that is known to lose:
-{updates} updates; then {cut} more, each cut at every program and erase, that one undone, half done
-or torn; then each bit of the file flipped. Mount: read size 32 as the stock image has it, 128 as
-Lowtide's boot.py makes it. ms: of this host, the flash's own time not in it: an erase takes 45 to
+The states of orders, one a wake, in a file on littlefs (the interpreter's own, flash in memory),
+by lowtide.store, ChuMicro's kvstore, JSON written aside and renamed, and JSON that is known to
+lose: {updates} updates; then {cut} more, each cut at every program and erase, that one undone,
+half done or torn; then each bit of the file flipped. Mount: read size 32 as the stock image has
+it, 128 as Lowtide's boot.py makes it. ms: of this host, not of the flash: an erase takes 45 to
 400 ms on silicon."""
 
 
