@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tools import readme
-from tools.bench import wake
+from tools.bench.board import board, firmware
 
 NETWORK = {"asyncio", "ssl", "tls", "socket"} | {
     f"lowtide.{name}" for name in ("console", "drs", "https", "link", "uplink")
@@ -15,10 +15,10 @@ NETWORK = {"asyncio", "ssl", "tls", "socket"} | {
 @pytest.fixture(scope="module")
 def wakes():
     """The three wakes in which a bin is confirmed low; the last one orders."""
-    with wake.board(wake.firmware()) as board:
-        board.talk_and_sleep()
-        made = board.run_low()
-        assert board.orders() == 1
+    with board(firmware()) as bench:
+        bench.talk_and_sleep()
+        made = bench.run_low()
+        assert bench.orders() == 1
         yield made
 
 
@@ -31,13 +31,13 @@ def test_the_readme_s_wake_is_about_the_one_that_is_measured(wakes):
 
 
 def test_a_measure_wake_does_not_grow_with_history():
-    with wake.board(wake.firmware()) as board:
-        board.talk_and_sleep()
+    with board(firmware()) as bench:
+        bench.talk_and_sleep()
         made = []
         for orders in (1, 2):
-            board.live()
-            assert board.orders() == orders
-            made.append(board.measure_wakes(2))
+            bench.live()
+            assert bench.orders() == orders
+            made.append(bench.measure_wakes(2))
     early, late = made
     assert [w.flash for w in early + late] == [0] * 4
     assert max(w.heap for w in late) <= max(w.heap for w in early)

@@ -3,7 +3,8 @@
 import time
 
 from lowtide import record
-from tools.bench import wake
+from tools.bench.board import board as started
+from tools.bench.board import firmware
 from tools.bench.summary import Row
 
 PROMISED = 128 * 1024
@@ -26,8 +27,8 @@ class OutOfMemory(Exception):
 
 def completes(heap: int, console: bool) -> bool:
     """Return whether the flow completes in `heap` bytes, `console` loaded at power-on or not."""
-    main = wake.firmware() if console else _ALWAYS_A_WAKE + wake.firmware()
-    with wake.board(main, str(heap), notes=False) as board, board.port() as port:
+    main = firmware() if console else _ALWAYS_A_WAKE + firmware()
+    with started(main, str(heap), notes=False) as board, board.port() as port:
         port.timeout = 0.02
         try:
             _watch(board, port)

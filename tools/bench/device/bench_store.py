@@ -3,95 +3,15 @@
 Each update is a wake: the store is opened, what it holds is changed, and kept.
 """
 
-import json
 import os
-import struct
 import time
 
 from bench_order import order, say
-from ram_flash import ROOT, Flash, PowerCut, formatted, mount
+from bench_stores import PATH, STORES, content
+from ram_flash import Flash, PowerCut, formatted, mount
 
-_PATH = ROOT + "/order"
-_NAMES = ("state", "blocked", "late", "lapsed", "cancels", "lapses", "bad_days", "bad_day",
-          "lowest_permille", "attempt_at", "ordered_at", "horizon_at", "cancelled_at",
-          "event_id")  # fmt: skip
-_FORMAT = "<7B2H4I"
-_SIZE = struct.calcsize(_FORMAT)
 _KINDS = 3
 _EIO = 5
-_T0 = 1900800000
-
-
-def content(number):
-    """Return the fields of the order's `number`-th state: new times, and each fourth a new id."""
-    at = _T0 + number * 21600
-    state = 1 + number % 4
-    event_id = "amzn1.dash.v2.o.%0100d" % (number // 4)
-    return (state, 0, 0, 0, 0, 0, 0, 0, number % 1000, at, at + 60, 0, 0, event_id)
-
-
-class Lowtide:
-    """`lowtide.store`, the fields packed as the agent packs them."""
-
-    def __init__(self):
-        from lowtide.store import OK, Store
-
-        self._store = Store(_PATH, 1)
-        status, payload = self._store.load()
-        self.fields = None
-        if status == OK:
-            self.fields = struct.unpack(_FORMAT, payload[:_SIZE]) + (payload[_SIZE:].decode(),)
-
-    def save(self, fields):
-        self._store.save(struct.pack(_FORMAT, *fields[:-1]) + fields[-1].encode())
-
-
-class ChuMicro:
-    """`chumicro-kvstore` on its littlefs backend, a key a field."""
-
-    def __init__(self):
-        from chumicro_kvstore import KVStore
-        from chumicro_kvstore._backends.mp_littlefs import MpLittlefsBackend
-
-        self._store = KVStore(MpLittlefsBackend(_PATH))
-        self.fields = tuple(self._store.get(name) for name in _NAMES) if len(self._store) else None
-
-    def save(self, fields):
-        for name, value in zip(_NAMES, fields):  # noqa: B905 - MicroPython has no strict=
-            self._store[name] = value
-        self._store.commit_if_changed()
-
-
-class Json:
-    """What is written by hand: JSON into a file aside, and renamed."""
-
-    def __init__(self):
-        self.fields = None
-        try:
-            with open(_PATH) as f:
-                kept = json.load(f)
-        except (OSError, ValueError):
-            return
-        self.fields = tuple(kept[name] for name in _NAMES)
-
-    def save(self, fields):
-        with open(_PATH + ".tmp", "w") as f:
-            json.dump(dict(zip(_NAMES, fields)), f)  # noqa: B905
-        os.rename(_PATH + ".tmp", _PATH)
-
-
-class Removing(Json):
-    """As `Json`, but what is there is removed before the renaming: known to lose."""
-
-    def save(self, fields):
-        with open(_PATH + ".tmp", "w") as f:
-            json.dump(dict(zip(_NAMES, fields)), f)  # noqa: B905 - MicroPython has no strict=
-        if "order" in os.listdir(ROOT):
-            os.remove(_PATH)
-        os.rename(_PATH + ".tmp", _PATH)
-
-
-_STORES = {"lowtide": Lowtide, "kvstore": ChuMicro, "json": Json, "removing": Removing}
 
 
 class Dead(Flash):
@@ -117,7 +37,7 @@ def costs(store, readsize, updates):
     operations = flash.operations
     store().save(content(updates))
     kept = store().fields == content(updates)
-    size = os.stat(_PATH)[6]
+    size = os.stat(PATH)[6]
     spent = [b - a for a, b in zip(before, after)]  # noqa: B905
     return {
         "ok": kept,
@@ -184,13 +104,13 @@ def damage(store, readsize):
     flash = Dead(formatted())
     mount(flash, readsize)
     store().save(content(3))
-    with open(_PATH, "rb") as f:
+    with open(PATH, "rb") as f:
         good = f.read()
     believed = 0
     for at in range(len(good) * 8):
         bad = bytearray(good)
         bad[at >> 3] ^= 1 << (at & 7)
-        with open(_PATH, "wb") as f:
+        with open(PATH, "wb") as f:
             f.write(bad)
         try:
             fields = store().fields
@@ -212,7 +132,7 @@ def of_dead(store, flash):
 
 def main():
     o = order()
-    store, readsize = _STORES[o["store"]], o["readsize"]
+    store, readsize = STORES[o["store"]], o["readsize"]
     result = costs(store, readsize, o["updates"])
     result["cuts"] = cuts(store, readsize, o["cut"])
     result["damage"] = damage(store, readsize)
