@@ -2,7 +2,6 @@
 
 import time
 
-from lowtide import record
 from tools.bench.board import board as started
 from tools.bench.board import firmware
 from tools.bench.summary import Row
@@ -41,8 +40,7 @@ def completes(heap: int, console: bool) -> bool:
         except OutOfMemory:
             return False
         at_last = board.bench.record()
-        states = [record.STATES[rec.state] for rec in (confirmed, at_last)]
-        return board.orders() == 1 and states == ["confirmed", "none"]
+        return board.orders() == 1 and (confirmed.state, at_last.state) == ("confirmed", "none")
 
 
 def smallest(console: bool) -> int:

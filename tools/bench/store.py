@@ -19,7 +19,7 @@ _STOCK, _OURS = 32, 128
 _PACKAGES = ("chumicro_kvstore", "chumicro_msgpack")
 # What each store is made of; Lowtide's leaves the packing of fields to `struct`.
 _CODE = {
-    "lowtide": ("lowtide", "lowtide.outcome", "lowtide.store"),
+    "lowtide": ("lowtide", "lowtide.store"),
     "kvstore": (
         *("chumicro_msgpack._pure", "chumicro_msgpack", "chumicro_kvstore.core"),
         *("chumicro_kvstore", "chumicro_kvstore._backends"),

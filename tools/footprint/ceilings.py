@@ -49,7 +49,8 @@ def complaints(ceilings: dict, sizes: dict[str, Size]) -> list[str]:
     for what, ceiling, measured, room in _pairs(ceilings, sizes):
         if measured > ceiling:
             found.append(
-                f"{what} takes {measured:,} bytes, its ceiling is {ceiling:,}: make it smaller"
+                f"{what} takes {measured:,} bytes, its ceiling is {ceiling:,}: make it smaller,"
+                f" or raise that in {FILE.name} and say what for"
             )
         elif ceiling > measured + room:
             found.append(
