@@ -10,8 +10,8 @@ from tools.bench.__main__ import NAMES
 from tools.bench.summary import Row, markdown, table
 from tools.image import ROOT
 
-# Promised with the console loaded. Without it a tighter one, which falls with what is measured.
-HEAPS = {True: flow.PROMISED, False: 116 * 1024}
+# Below the 128 KiB that are promised, and falling with what `python -m tools.bench flow` finds.
+HEAPS = {True: 120 * 1024, False: 112 * 1024}
 
 
 @pytest.mark.parametrize("console", HEAPS)
