@@ -22,14 +22,11 @@ class House:
     def run_out_s(self, now_s, permille):
         return now_s + permille / self._per_day * DAY
 
-    def per_day(self, now_s):
-        return self._per_day
-
 
 class Service:
     """Brings a parcel so long after an order; 0 for none at all."""
 
-    cancelled = False
+    ended_s = 0  # when an order came to nothing
 
     def __init__(self, after_s):
         self._after_s = after_s
@@ -38,7 +35,7 @@ class Service:
         return at_s + self._after_s if self._after_s else 0
 
     def came_to_nothing(self, since_s):
-        return self.cancelled
+        return self.ended_s >= since_s
 
 
 class People:
@@ -95,27 +92,66 @@ def dry(per_day, parcel_days, shelf=0, from_s=NOW):
 
 
 def test_a_stock_out_is_avoidable_if_a_parcel_could_have_been_there():
-    # 20 permille a day: 200 are left ten days before the end.
-    assert dry(20, parcel_days=9) == {"dry": 1, "avoidable": 1, "clearly": 1}
-    assert dry(20, parcel_days=11) == {"dry": 1}
+    # 20 permille a day: 190, a point below the reorder point, are left 9.5 days before the end.
+    assert dry(20, parcel_days=8) == {"dry": 1, "avoidable": 1, "clearly": 1}
+    assert dry(20, parcel_days=9) == {"dry": 1, "avoidable": 1}
+    assert dry(20, parcel_days=10) == {"dry": 1}
     assert dry(20, parcel_days=0) == {"dry": 1}
 
 
 def test_the_known_use_counts_as_well_as_the_reorder_point():
-    # 50 permille a day: 200 are left four days before the end, seven days' use seven before.
+    # 50 permille a day: a point less than seven days' use is left 6.8 days before the end.
     assert dry(50, parcel_days=6.5) == {"dry": 1, "avoidable": 1}
     assert dry(50, parcel_days=5.5) == {"dry": 1, "avoidable": 1, "clearly": 1}
     assert dry(50, parcel_days=8) == {"dry": 1}
 
 
 def test_a_device_without_history_is_held_to_the_reorder_point_alone():
-    assert dry(50, parcel_days=3, from_s=T0) == {"dry": 1, "avoidable": 1, "clearly": 1}
+    assert dry(50, parcel_days=2, from_s=T0) == {"dry": 1, "avoidable": 1, "clearly": 1}
+    assert dry(50, parcel_days=3, from_s=T0) == {"dry": 1, "avoidable": 1}
     assert dry(50, parcel_days=6, from_s=T0) == {"dry": 1}
 
 
-def test_a_stock_out_after_a_cancelled_order_is_the_customers(monkeypatch):
-    monkeypatch.setattr(Service, "cancelled", True)
-    assert dry(50, parcel_days=1) == {"dry": 1}
+@pytest.mark.parametrize(
+    ("after_load", "verdict"),
+    [
+        (900, {"dry": 1, "avoidable": 1, "clearly": 1}),  # a refill: the device was free again
+        (330, {"dry": 1}),  # no refill: rule 5 still held
+    ],
+)
+def test_a_stock_out_is_the_customers_until_a_refill_after_an_order_came_to_nothing(
+    after_load, verdict
+):
+    found = judge(50, parcel_days=1)
+    found.read(NOW, 190, True)
+    found._service.ended_s = NOW + HOUR
+    found.loaded(NOW + DAY, after_load)
+    if after_load > 330:
+        found.read(NOW + DAY, after_load, False)
+    found.level(NOW + DAY + after_load // 50 * DAY, 0)
+    assert {name: counted(found).get(name) for name in verdict} == verdict
+    assert found.counts["avoidable"] == verdict.get("avoidable", 0)
+
+
+def test_an_order_by_the_pace_before_a_dry_spell_is_not_false():
+    class Idle(House):
+        # 50 a day; nobody there from NOW to NOW + 20 days, and again from NOW + 26 days.
+        def used_permille(self, now_s):
+            away_s = min(max(now_s - NOW, 0), 20 * DAY) + max(now_s - NOW - 26 * DAY, 0)
+            return 50 * (now_s - T0 - away_s) / DAY
+
+        def run_out_s(self, now_s, permille):
+            return now_s + 40 * DAY
+
+    for is_dry, verdict in ((True, {}), (False, {"false": 1})):
+        found = judge(50)
+        found._house = Idle(50)
+        if is_dry:
+            found.level(NOW, 0)
+            found.loaded(NOW + 20 * DAY, 650)
+        before = counted(found)
+        found.ordered(NOW + 26 * DAY, 350)
+        assert counted(found) == before | {"orders": 1} | verdict
 
 
 def test_a_bin_that_runs_dry_beside_a_pack_is_no_stock_out():
@@ -144,9 +180,21 @@ def test_a_load_too_small_to_be_a_refill_need_not_end_the_depletion():
 
 def test_a_depletion_that_ends_though_nothing_was_loaded_is_counted():
     found = judge()
+    found.sent()
     found.read(NOW, 190, True)
     found.read(NOW + HOUR, 190, False)
     assert counted(found) == {"phantom": 1}
+
+
+def test_a_depletion_without_an_order_may_be_forgotten():
+    found = judge()
+    found.sent()
+    found.read(NOW, 190, True)
+    found.loaded(NOW + HOUR, 700)
+    found.read(NOW + 2 * HOUR, 700, False)
+    found.read(NOW + 3 * HOUR, 700, True)
+    found.read(NOW + 4 * HOUR, 700, False)
+    assert counted(found) == {"refills": 1}
 
 
 def test_an_order_locks_the_slot_until_its_parcel_or_its_end():

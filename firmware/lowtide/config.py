@@ -34,7 +34,7 @@ power.mode mains|battery 0 0 mains
 measure.interval_s i 1 86400 900
 gauge.table t 0 200\x20
 level.reorder_pct i 1 60 20
-level.lead_days i 0 60 8
+level.lead_days i 0 60 7
 level.confirm_count i 2 20 3
 level.refill_pct i 5 30 15
 level.refill_count i 2 40 6

@@ -8,10 +8,9 @@ from lowtide.gauges import GaugeFault
 
 _DAY_S = const(86400)
 # In permille of the full bin: two readings that differ by no more than noise have settled. A day
-# that ends so much higher than it began had a refill. A fall of so much from one reading to the
+# that ends higher than it began, by more, had a refill. A fall of so much from one reading to the
 # next, down to nothing, is nobody's use: it is believed only when it has lasted half a day.
 _NOISE = const(30)
-_RISE = const(100)
 _FALL = const(150)
 _NOTHING = const(40)
 _AWAY_S = const(43200)
@@ -29,8 +28,8 @@ class Forecast:
 
     A day is 24 h from one settled reading to another, so that what comes and goes with the time of
     day (a load cell in the afternoon sun) cancels; falls count as use and rises against it, so
-    that noise does too. A day with a refill, or that ends empty, teaches nothing. Eight integers
-    are all that is kept: a reading costs the same in the tenth year.
+    that noise does too. A day with a refill teaches nothing, one that ends empty only that the use
+    was no less. Eight integers are all that is kept: a reading costs the same in the tenth year.
     """
 
     _kept = (0,) * 8
@@ -47,29 +46,32 @@ class Forecast:
             if 0 <= now_s - away_s < _AWAY_S:
                 self._kept = self._kept[:-1] + (away_s,)
                 raise GaugeFault("container lifted")
-            settled = permille
+            settled, since_s = permille, 0
         if abs(permille - last) <= _NOISE:
             settled = permille
             day_s, fall = now_s - since_s, start - permille
             if not 0 <= day_s < _DAY_S:
                 since_s, start = now_s, permille
-                if 0 < day_s < _LONGEST_S and fall >= -_RISE and permille >= _NOTHING:
+                if 0 < day_s < _LONGEST_S and fall >= -_NOISE:
                     day_ppm = fall * 1000 * _DAY_S // day_s
-                    days = min(days + 1, _MEMORY_DAYS)
-                    use_ppm += (day_ppm - use_ppm) // days
-                    spread_ppm += (abs(day_ppm - use_ppm) - spread_ppm) // days
+                    if permille >= _NOTHING or day_ppm > use_ppm:
+                        days = min(days + 1, _MEMORY_DAYS)
+                        use_ppm += (day_ppm - use_ppm) // days
+                        spread_ppm += (abs(day_ppm - use_ppm) - spread_ppm) // days
         self._kept = (use_ppm, spread_ppm, days, since_s, start, settled, permille, 0)
 
     def days_left(self, wider=0):
         """Return the whole days until the bin is empty, None where nothing is known of that.
 
-        `wider` 1 is the early end of the range in which to expect it, -1 the late end.
+        That is on the safe side, by what the use of a week deviates from the mean. `wider` 1 is
+        the early end of the range in which to expect it, -1 the late end.
         """
         use_ppm, spread_ppm, days, _, _, _, permille, _ = self._kept
         # One wild day weighs much in a short memory: until it is full, the late end counts.
         if days < _MEMORY_DAYS:
             wider -= 1
-        use_ppm += wider * spread_ppm
+        # A week's mean use deviates by 1 / sqrt(7), 3/8, of what a day's does.
+        use_ppm += spread_ppm * (wider * 8 or 3) // 8
         if days < _LEARNED_DAYS or use_ppm < _LEAST_PPM:
             return None
         return permille * 1000 // use_ppm

@@ -2,7 +2,8 @@
 
 The *lead time* is 7 days, what Amazon asks for. *Due*: an order is due while the truth is at or
 below the reorder point, or the bin runs out within the lead time: either by the use that truly
-comes, or by the true use of the past 28 days going on.
+comes, or by the true use of the past 28 days going on. Days on which the bin was dry are not
+among those 28: nothing was taken out, whatever the household would have taken.
 
 orders       new orders in the service's books
 false        an order that was far from due: more than 5 points above the reorder point (the band
@@ -11,18 +12,19 @@ early        an order that was not due, but less far from it: more than a point,
              accuracy, above the reorder point, and both run-outs more than 8 days away
 beside_pack  an order while a pack lay there of which nothing had been loaded since it came
 dry          stock-outs: the bin ran dry, and no pack lay beside it
-avoidable    of those: an order at the moment when one was first due and known to be would have
-             brought a parcel in time. Known to be: at or below the reorder point, or else, once
-             the device has lived for 28 days, by both run-outs. Not where that order, or one
-             since the last load, comes to nothing: cancelled, or a problem left unsolved
-clearly      of those: an order a point and a day later would have done, too; what is between is
-             the gauge's accuracy and the forecast's
+avoidable    of those: an order at the moment when one was first known to be due would have brought
+             a parcel in time. Known to be: a point, the gauge's accuracy, below the reorder point
+             or, once the device has lived for 28 days, below what lasts for the lead time by both
+             run-outs. Not where that order comes to nothing (cancelled, or a problem left
+             unsolved), or one that ended so after the last refill: rules 5 and 6 held it back
+clearly      of those: an order a day later would have done, too
 dry_beside   the bin ran dry beside a pack: whoever loads it was late, not the order
 refills      loads in a depletion, as the device sees it, that are a refill by the contract: 15
              points above the true lowest level and 5 above the reorder point, 2 more for the
              gauge's sake, and so for a day
 missed       of those: the device's depletion went on for that day
-phantom      depletions that ended though nothing was loaded
+phantom      depletions with an order that ended though nothing was loaded (one without an order
+             a power cut takes: low is confirmed anew, and nothing is bought twice)
 hoard        what lies beside the bin in the end, in permille of a bin
 """
 
@@ -57,19 +59,26 @@ class Judge:
         self.orders = []
         self._lowest = 1000.0  # the true lowest of the depletion
         self._loaded_s, self._loaded = 0, 0.0  # the last load: when, and what was in then
+        self._refilled_s = 0  # the last one that freed the device of what came before
         self._is_dry = False
+        self._dry = []  # (from, to): when nothing could be taken out
         self._pending = None  # a load that the device must see: (since when, both marks)
         self._loaded_in_depletion = False
-        self._in_depletion = False
+        self._in_depletion = self._ordered_in_depletion = False
 
     def begin(self, now_s, permille):
         """The device starts over a bin that holds this."""
         self._loaded_s, self._loaded = now_s, permille
+        self._refilled_s = now_s
 
     def _count(self, what, now_s, why):
         self.counts[what] += 1
         if what in CASES:
             self.cases.append((what, now_s, why))
+
+    def sent(self):
+        """A Replenish was answered, by a new order or the open one."""
+        self._ordered_in_depletion = True
 
     def ordered(self, now_s, permille):
         """A new order was placed."""
@@ -90,21 +99,32 @@ class Judge:
 
     def _left(self, now_s, permille):
         # -> seconds until this is used up: by the use to come, by that of the past 28 days.
-        house = self._house
-        per_day = house.per_day(now_s)
+        per_day = self._per_day(now_s)
         past_s = permille / per_day * DAY if per_day else 999 * DAY
-        return house.run_out_s(now_s, permille) - now_s, past_s
+        return self._house.run_out_s(now_s, permille) - now_s, past_s
+
+    def _per_day(self, now_s):
+        # What was taken out of late, in permille a day: over 28 days, without those of a dry bin.
+        used, days_s, end_s = 0.0, 0, now_s
+        for dry_s, loaded_s in [*reversed(self._dry), (0, T0 - _HISTORY_S)]:
+            start_s = max(loaded_s, end_s - _HISTORY_S + days_s)
+            if start_s < end_s:
+                used += self._house.used_permille(end_s) - self._house.used_permille(start_s)
+                days_s += end_s - start_s
+            end_s = min(end_s, dry_s)
+        return used / days_s * DAY
 
     def level(self, now_s, permille):
         """The truth at a wake, before the device reads it."""
         if permille > 0 or self._is_dry:
             return
         self._is_dry = True
+        self._dry_s = now_s
         if self._people.shelf:
             self.counts["dry_beside"] += 1
             return
         self.counts["dry"] += 1
-        if self._service.came_to_nothing(self._loaded_s):
+        if self._service.came_to_nothing(self._refilled_s):
             return
         due_s, parcel_s = self._due(now_s)
         if not 0 < parcel_s <= now_s:
@@ -113,29 +133,36 @@ class Judge:
             *((now_s - due_s) / DAY, (now_s - parcel_s) / DAY),
         )
         self._count("avoidable", now_s, why)
-        if 0 < self._due(now_s, 1)[1] <= now_s:
+        if 0 < self._due(now_s, DAY)[1] <= now_s:
             self._count("clearly", now_s, why)
 
-    def _due(self, dry_s, late=0):
-        # -> when an order became due since the last load, and when its parcel would have come.
+    def _due(self, dry_s, late_s=0):
+        # -> when an order was known to be due since the last load, and when its parcel would come.
         house, at_s = self._house, self._loaded_s
         used = house.used_permille(at_s)
-        reorder, days = self._reorder - late * _ACCURACY, _LEAD_DAYS - late * _NEAR_S / DAY
-        known_s = max(T0 + _HISTORY_S, dry_s - days * DAY)
+        known_s = max(T0 + _HISTORY_S, dry_s - _LEAD_DAYS * DAY)
         while True:
-            left = self._loaded - (house.used_permille(at_s) - used)
-            if left <= reorder or (at_s >= known_s and left <= days * house.per_day(at_s)):
-                return at_s, self._service.parcel_s(at_s)
+            left = self._loaded - (house.used_permille(at_s) - used) + _ACCURACY
+            if left <= self._reorder or (
+                at_s >= known_s and left <= _LEAD_DAYS * self._per_day(at_s)
+            ):
+                return at_s, self._service.parcel_s(at_s + late_s)
             at_s += HOUR
 
     def loaded(self, now_s, after):
         """Somebody filled the bin up to `after`, in permille."""
-        self._is_dry = False
+        if self._is_dry:
+            self._dry.append((self._dry_s, now_s))
+            self._is_dry = False
         self._loaded_s, self._loaded = now_s, after
-        if self._in_depletion:
-            self._loaded_in_depletion = True
-            mark = max(self._lowest + self._refill, self._reorder + _BAND) + _GAUGE
-            if after >= mark and self._pending is None:
+        if not self._in_depletion:
+            self._refilled_s = now_s
+            return
+        self._loaded_in_depletion = True
+        mark = max(self._lowest + self._refill, self._reorder + _BAND) + _GAUGE
+        if after >= mark:
+            self._refilled_s = now_s
+            if self._pending is None:
                 self._pending = (now_s, mark)
 
     def read(self, now_s, permille, in_depletion):
@@ -146,6 +173,7 @@ class Judge:
                 self._lowest = permille
             else:
                 self._ended(now_s, permille)
+                self._ordered_in_depletion = False
             self._loaded_in_depletion = False
         self._lowest = min(self._lowest, permille)
         if self._pending is not None:
@@ -161,7 +189,7 @@ class Judge:
         if self._pending is not None:
             self.counts["refills"] += 1
             self._pending = None
-        elif not self._loaded_in_depletion:
+        elif self._ordered_in_depletion and not self._loaded_in_depletion:
             self._count("phantom", now_s, f"{permille / 10:.1f} %, and nothing was loaded")
 
     def end(self):

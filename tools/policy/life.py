@@ -112,6 +112,7 @@ class _Life:
 
     def _replenish(self, now_s):
         order, is_new = self._service.replenish(now_s)
+        self.judge.sent()
         if is_new:
             self.judge.ordered(now_s, self._permille)
         return order, is_new

@@ -77,8 +77,8 @@ class Service:
         return self.orders[-1], True
 
     def came_to_nothing(self, since_s):
-        """Whether an order since then ended without a parcel: rules 5 and 6 hold it back."""
-        return any(o.at_s >= since_s and not o.brings_parcel() for o in self.orders)
+        """Whether an order ended without a parcel since then: rules 5 and 6 hold it back."""
+        return any(o.closed_s() >= since_s and not o.brings_parcel() for o in self.orders)
 
     def parcel_s(self, at_s):
         """Return when the parcel would have come of an order at `at_s`, 0 if none would."""

@@ -77,11 +77,6 @@ class Household:
         hour = bisect_left(self.demand, self.used_permille(now_s) + permille)
         return self._from_s + min(hour, len(self.demand) - 1) * HOUR
 
-    def per_day(self, now_s):
-        """Return the use of the past 28 days, in permille a day."""
-        before = self.used_permille(now_s - WARM_DAYS * DAY)
-        return (self.used_permille(now_s) - before) / WARM_DAYS
-
     def at_home(self, now_s):
         """Whether somebody is there to fill up."""
         return (now_s - self._from_s) // DAY not in self.gone
