@@ -1,5 +1,7 @@
 """How long the bin lasts, by what became of it."""
 
+import struct
+
 from kit import DAY, HOUR, T0, raises
 
 from lowtide.forecast import Forecast
@@ -97,6 +99,16 @@ def test_the_range_of_the_run_out_is_honest():
         assert hits >= 80, (use, hits)
 
 
+def test_a_varied_use_is_forecast_on_the_safe_side_by_what_a_week_deviates():
+    forecast = Forecast()
+    # 40 a day, 16 from day to day, so 6 from week to week; 920 are left.
+    forecast.resume(struct.pack("<iIBIhhhI", 40000, 16000, 16, 0, 0, 0, 920, 0))
+    assert [forecast.days_left(wider) for wider in (1, 0, -1)] == [16, 20, 38]
+    # A short memory is on the other side: a wild day in it is no habit.
+    forecast.resume(struct.pack("<iIBIhhhI", 40000, 16000, 15, 0, 0, 0, 920, 0))
+    assert [forecast.days_left(wider) for wider in (1, 0)] == [20, 38]
+
+
 def test_the_forecast_follows_a_use_that_changes():
     world = Bin(lambda hour: 1 if hour < 40 * 24 else 3).live(40)
     slow = world.forecast.days_left() * 24
@@ -118,6 +130,44 @@ def test_a_bin_that_stays_empty_teaches_nothing():
     world.content = learned[1]
     world.live(1)
     assert abs(world.forecast.days_left() - world.content // 40000) <= 2
+
+
+def test_a_day_with_a_half_refill_is_no_day_of_little_use():
+    for added in (80, 95):
+        world = Bin(steady).live(40)
+        # 40 used in each day, and more than that filled up in it.
+        for hour in range(8 * 24):
+            world.now_s += HOUR
+            day, hour = divmod(hour, 24)
+            level = 300 + day * (added - 40) - hour * 40 // 24 + added * (hour > 20)
+            world.forecast.reading(level, world.now_s)
+        assert level // 48 <= world.forecast.days_left() <= level // 38, added
+
+
+def test_a_day_that_ends_empty_says_that_the_use_was_no_less():
+    world = Bin(steady).live(40)
+    # 12 an hour, and little is left at its end.
+    for hour in range(27):
+        world.now_s += HOUR
+        world.forecast.reading(max(10, 300 - hour * 12), world.now_s)
+    busy = world.forecast._kept[0]
+    assert busy > 50000
+    for _ in range(72):
+        world.now_s += HOUR
+        world.forecast.reading(10, world.now_s)
+    assert world.forecast._kept[0] == busy
+
+
+def test_a_bin_that_was_away_for_days_is_no_use():
+    world = Bin(steady, permille=900).live(40)
+    use_ppm = world.forecast._kept[0]
+    for hour in range(72):
+        world.now_s += HOUR
+        try:
+            world.forecast.reading(hour % 3, world.now_s)
+        except GaugeFault:
+            assert hour < 12
+    assert hour == 71 and world.forecast._kept[0] == use_ppm
 
 
 def test_a_hand_on_the_scale_at_the_end_of_each_day_teaches_nothing():
