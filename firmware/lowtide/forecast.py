@@ -20,7 +20,7 @@ _MEMORY_DAYS = const(16)
 _LEARNED_DAYS = const(7)
 _LONGEST_S = const(2592000)
 _LEAST_PPM = const(1000)
-_PACK = "<iIBIhhhI"
+_PACK = const("<iIBIhhhI")
 
 
 class Forecast:

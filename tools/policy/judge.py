@@ -7,16 +7,18 @@ among those 28: nothing was taken out, whatever the household would have taken.
 
 orders       new orders in the service's books
 false        an order that was far from due: more than 5 points above the reorder point (the band
-             that the ordering contract itself leaves), and both run-outs more than 14 days away
+             that the ordering contract itself leaves), and both run-outs more than 14 days away,
+             and that by the past 7 days: who is back from four weeks' leave uses as before
 early        an order that was not due, but less far from it: more than a point, the gauge's
              accuracy, above the reorder point, and both run-outs more than 8 days away
 beside_pack  an order while a pack lay there of which nothing had been loaded since it came
 dry          stock-outs: the bin ran dry, and no pack lay beside it
-avoidable    of those: an order at the moment when one was first known to be due would have brought
-             a parcel in time. Known to be: a point, the gauge's accuracy, below the reorder point
-             or, once the device has lived for 28 days, below what lasts for the lead time by both
-             run-outs. Not where that order comes to nothing (cancelled, or a problem left
-             unsolved), or one that ended so after the last refill: rules 5 and 6 held it back
+avoidable    of those: an order when one was known to be due, and three readings in a row had
+             confirmed it, would have brought a parcel in time. Known to be: a point, the gauge's
+             accuracy, below the reorder point or, once the device has lived for 28 days, below
+             what lasts for the lead time by both run-outs. Not where that order comes to nothing
+             (cancelled, or a problem left unsolved), nor where one did that the device heard of
+             after the last refill: rules 5 and 6 held it back
 clearly      of those: an order a day later would have done, too
 dry_beside   the bin ran dry beside a pack: whoever loads it was late, not the order
 refills      loads in a depletion, as the device sees it, that are a refill by the contract: 15
@@ -39,7 +41,7 @@ BINS = 20  # of the truth at an order, 5 points each
 _LEAD_DAYS = 7
 _HISTORY_S = WARM_DAYS * DAY  # what the use of the past is known from
 _ACCURACY, _BAND, _GAUGE = 10, 50, 20
-_NEAR_S, _FAR_S = DAY, 7 * DAY
+_NEAR_S, _FAR_S, _CONFIRM_S = DAY, 7 * DAY, 2700
 
 
 class Judge:
@@ -89,25 +91,29 @@ class Judge:
             self.counts["beside_pack"] += 1
         come_s, past_s = self._left(now_s, permille)
         over, beyond_s = permille - self._reorder, min(come_s, past_s) - _LEAD_DAYS * DAY
+        week_s = self._lasts_s(now_s, permille, 7 * DAY) - _LEAD_DAYS * DAY
         why = "%.1f %%, lasts %.1f days by what comes, %.1f by the past" % (
             *(permille / 10, come_s / DAY, past_s / DAY),
         )
-        if over > _BAND and beyond_s > _FAR_S:
+        if over > _BAND and min(beyond_s, week_s) > _FAR_S:
             self._count("false", now_s, why)
         elif over > _ACCURACY and beyond_s > _NEAR_S:
             self._count("early", now_s, why)
 
     def _left(self, now_s, permille):
         # -> seconds until this is used up: by the use to come, by that of the past 28 days.
-        per_day = self._per_day(now_s)
-        past_s = permille / per_day * DAY if per_day else 999 * DAY
-        return self._house.run_out_s(now_s, permille) - now_s, past_s
+        come_s = self._house.run_out_s(now_s, permille) - now_s
+        return come_s, self._lasts_s(now_s, permille, _HISTORY_S)
 
-    def _per_day(self, now_s):
-        # What was taken out of late, in permille a day: over 28 days, without those of a dry bin.
+    def _lasts_s(self, now_s, permille, over_s):
+        per_day = self._per_day(now_s, over_s)
+        return permille / per_day * DAY if per_day else 999 * DAY
+
+    def _per_day(self, now_s, over_s=_HISTORY_S):
+        # What was taken out of late, in permille a day, without the days of a dry bin.
         used, days_s, end_s = 0.0, 0, now_s
         for dry_s, loaded_s in [*reversed(self._dry), (0, T0 - _HISTORY_S)]:
-            start_s = max(loaded_s, end_s - _HISTORY_S + days_s)
+            start_s = max(loaded_s, end_s - over_s + days_s)
             if start_s < end_s:
                 used += self._house.used_permille(end_s) - self._house.used_permille(start_s)
                 days_s += end_s - start_s
@@ -146,7 +152,7 @@ class Judge:
             if left <= self._reorder or (
                 at_s >= known_s and left <= _LEAD_DAYS * self._per_day(at_s)
             ):
-                return at_s, self._service.parcel_s(at_s + late_s)
+                return at_s, self._service.parcel_s(at_s + _CONFIRM_S + late_s)
             at_s += HOUR
 
     def loaded(self, now_s, after):
