@@ -1,4 +1,4 @@
-"""`python -m tools.policy`: the fleet, as a table and drawn; one device; or how fast it runs."""
+"""`python -m tools.policy`: the fleet, as a table and drawn; or one device."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tools.policy import bench, report
+from tools.policy import report
 from tools.policy.device import Settings
 from tools.policy.fleet import Fleet, run
 from tools.policy.story import Story
@@ -26,8 +26,6 @@ def main(arguments=None):
     except ValueError as e:
         print(f"policy: --set NAME=VALUE: {e}", file=sys.stderr)
         return 2
-    if options.bench:
-        return bench.main()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.trace is not None:
         return _trace(options, fleet)
@@ -82,7 +80,6 @@ def _parser():
     add("--every-wake", action="store_true", help="live the wakes too that cannot matter")
     add("--out", type=Path, default=Path("build"), metavar="FOLDER")
     add("--trace", type=_at_least(0), metavar="DEVICE", help="tell and draw this device's years")
-    add("--bench", action="store_true", help="device-years a second, on one and two workers")
     return parser
 
 
