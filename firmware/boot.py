@@ -1,16 +1,18 @@
-"""Before main.py: memory and the root file system set up for a small device."""
+"""Before main.py: memory, the version to run, and the root file system, for a small device."""
 
 import gc
+import sys
 
 # Loading code leaves garbage between what stays. Collected late, the holes are too small to use
 # and an uplink wake runs out of memory with a third of the heap free.
 gc.threshold(4096)
 try:
+    # The version's folder. `make deploy` replaces this file as a whole, by rename, last of all.
+    sys.path[0] = ""
     import hal
 
     hal.mount_root()
 except Exception as e:  # noqa: BLE001 - main.py is not started after this, or gone with the volume
-    import sys
     import time
 
     import machine
