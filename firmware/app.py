@@ -197,6 +197,10 @@ class App:
         )
         console.on_config, console.selftest = self.config_changed, self.selftest
         task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
+        if hasattr(board, "LED_PIN"):
+            from lowtide.led import show
+
+            asyncio.create_task(show(agent, hal.led(board.LED_PIN, board.LED_ON), hal.ticks_ms))
         began = heard = hal.ticks_ms()
         good = agent.safe
         while console.leave is None and not task.done():

@@ -23,15 +23,20 @@ from mpremote.transport_serial import SerialTransport
 from serial.tools import list_ports
 
 from tools import image
+from tools.boards import facts
 from tools.firmware_file import OLDEST
 
 _WAIT_S = 60
 _TRY_S = 2
+_REOPEN_S = 0.2
 _WATCHDOG_MS = 60000
 _CHUNK = 768
 _ASLEEP = """\
 no answer yet. A board that sleeps hears nothing: press its reset button (EN), or take its power
 away and give it back; a battery board listens for ten seconds after that."""
+# In this order, after all others. Until boot.py is replaced the board starts the old version, with
+# either main.py; a configuration without an order record would count as a lost one.
+LAST = ("/order.rec", "/config.rec", "/main.py", "/boot.py")
 _FOLDER = re.compile(r"/fw-[0-9a-f]{8}")
 # What versions before folders left at the root.
 _FLAT = re.compile(r"/(lowtide|app\.mpy|hal\.mpy|board\.mpy)")
@@ -102,28 +107,48 @@ class Target:
     """A board's prompt, its program stopped. It restarts by itself if the line goes dead."""
 
     def __init__(self, port, say):
+        self._port = port
+        self._transport = None
         try:
-            self._transport = SerialTransport(port)
+            self._open()
         except (TransportError, serial.SerialException):
             there = ", ".join(p.device for p in list_ports.comports()) or "none"
-            raise DeployError(f"cannot open {port}: in use, or not there; ports: {there}") from None
+            raise DeployError(
+                f"cannot open {port}: in use, or not there (USB of the chip's own is gone while "
+                f"it sleeps); ports: {there}"
+            ) from None
         self._stop_program(say)
         self.run(_DEVICE % _WATCHDOG_MS)
+
+    def _open(self):
+        if self._transport is None:
+            self._transport = SerialTransport(self._port)
 
     def _stop_program(self, say):
         end = time.monotonic() + _WAIT_S
         hint = _ASLEEP
-        while True:
-            # mpremote prints what it heard instead of a prompt.
-            with contextlib.suppress(TransportError), contextlib.redirect_stdout(io.StringIO()):
-                # No soft reset: a boot.py that is broken would never come back from it.
-                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_TRY_S)
-                return
+        while not self._prompt():
             if time.monotonic() > end:
                 raise DeployError(f"no answer in {_WAIT_S} s")
             if hint:
                 say(hint)
             hint = None
+
+    def _prompt(self):
+        # Whether the prompt came. No soft reset: a boot.py that is broken would not come back.
+        try:
+            self._open()
+            # mpremote prints what it heard instead of a prompt.
+            with contextlib.redirect_stdout(io.StringIO()):
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_TRY_S)
+            return True
+        except (serial.SerialException, OSError):
+            # The port went away, and comes back with the board.
+            self._transport = None
+            time.sleep(_REOPEN_S)
+        except TransportError:
+            pass
+        return False
 
     def run(self, source):
         """Run `source` on the board; return what it printed."""
@@ -187,10 +212,15 @@ def _sha(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def deploy(target, files, say):
-    """Bring `files` (see `image.layout`) to the board; return how many bytes went over the wire."""
+def deploy(target, files, say, records=()):
+    """Bring `files` (see `image.layout`) to the board; return how many bytes went over the wire.
+
+    `records`: the settings that a new board begins with (see `image.records`).
+    """
     wanted = {"/" + name: content for name, content in files.items()}
     root = target.root()
+    if not {"/config.rec", "/order.rec"} & set(root):
+        wanted |= {"/" + name: content for name, content in dict(records).items()}
     ours = [path for path in root if _FOLDER.fullmatch(path) or _FLAT.fullmatch(path)]
     present = target.hashes(*ours, "/certs", "/boot.py", "/main.py")
     running = _pointed_to(target) if "/boot.py" in root else None
@@ -208,13 +238,12 @@ def deploy(target, files, say):
         raise DeployError(f"the flash has {free} bytes left, {need} are needed: remove files")
     where = {sha: path for path, sha in present.items()}
     sent = 0
-    # boot.py last: until it is replaced the board starts the old version.
-    for path in sorted(missing, key=lambda path: (path == "/boot.py", path == "/main.py", path)):
+    for path in sorted(missing, key=lambda path: (LAST.index(path) if path in LAST else -1, path)):
         same = where.get(_sha(missing[path]))
         target.put(path, missing[path], same)
         sent += 0 if same else len(missing[path])
-        say(f"{path} {'copied on the board' if same else f'sent, {len(missing[path])} bytes'}")
-    say(f"{new[1:]} is on the board; {sent} bytes sent, {len(wanted) - len(missing)} files as before")
+        say(f"{path}: {'copied on the board' if same else f'{len(missing[path])} bytes sent'}")
+    say(f"{new[1:]} is on the board, {sent} bytes sent")
     return sent
 
 
@@ -240,14 +269,11 @@ def check_fits(target, board):
         raise DeployError(
             "the board's MicroPython is %d.%d, the agent needs %d.%d: make flash" % (version + OLDEST)
         )
-    mcu = json.loads((image.ROOT / "boards" / board / "board.json").read_text())["mcu"]
-    found = described.rpartition(" with ")[2].replace("-", "").lower()
-    if board != "host" and found.startswith("esp32") and _family(found) != mcu:
-        raise DeployError(f"the board says it is {described!r}, {board} is for {mcu}; see BOARD=")
-
-
-def _family(text):
-    return re.match(r"esp32([a-z]\d)?", text)[0]
+    found = re.match(r"esp32([a-z]\d)?", described.rpartition(" with ")[2].replace("-", "").lower())
+    if found and found[0] != board.json["mcu"]:
+        raise DeployError(
+            f"the board is a {described!r}, {board.name} is for {board.json['mcu']}: see BOARD="
+        )
 
 
 def main(argv=None):
@@ -259,11 +285,12 @@ def main(argv=None):
     args = parser.parse_args(argv)
     say = lambda line: print(line, flush=True)  # noqa: E731
     try:
-        files = image.compiled(args.board, args.cert)
+        board = facts.load(args.board)
+        files, records = image.compiled(board.name, args.cert), image.records(board)
         target = Target(args.port, say)
         try:
-            check_fits(target, args.board)
-            deploy(target, files, say)
+            check_fits(target, board)
+            deploy(target, files, say, records)
         finally:
             target.restart()
     except (DeployError, FileNotFoundError, ValueError, subprocess.CalledProcessError) as e:
