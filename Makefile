@@ -67,7 +67,9 @@ dev: $(READY) port ## run the agent on the board on PORT= from this computer's f
 	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" repl
 
 hil: $(READY) port ## test the board on PORT=; it is deployed to, reset and put to sleep
-	@LOWTIDE_PORT=$(PORT) LOWTIDE_BOARD=$(BOARD) $(PY) -m pytest -v -rs host_tests/hil
+	@test -e $(PORT) || { echo "there is no port $(PORT)"; exit 2; }
+	@LOWTIDE_PORT=$(PORT) LOWTIDE_BOARD=$(BOARD) LOWTIDE_CERT="$(CERT)" LOWTIDE_TLS=$(TLS) \
+	  LOWTIDE_WIFI="$(WIFI)" $(PY) -m pytest -v -rfs --tb=short host_tests/hil
 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m mpremote connect $(PORT) resume repl

@@ -45,7 +45,9 @@ def micropython(banner=BANNER, chip=ESP32, vfs=(0x200000, 0x200000)):
     table += partition(1, 0x81, *vfs, b"vfs") if vfs else b""
     data = app_image(b"a boot loader", chip).ljust(0x8000 - chip.flash_offset, b"\xff") + table
     data = data.ljust(0x10000 - chip.flash_offset, b"\xff")
-    return data + app_image(b"some code; " + banner + b"\0 and more of it", chip)
+    # ESP-IDF, `esp_app_desc_t`: the first thing in an application.
+    about = struct.pack("<I12x32s32s176x", 0xABCD5432, b"v1.26.1", b"micropython")
+    return data + app_image(about + banner + b"\0 and more of it", chip)
 
 
 @pytest.fixture

@@ -201,8 +201,12 @@ class Target:
 
     def restart(self):
         """Reset the board, which then starts what boot.py points to; let the port go."""
+        self.leave("machine.reset()")
+
+    def leave(self, source):
+        """Run `source`, which ends this prompt, and let the port go."""
         with contextlib.suppress(TransportError, OSError):
-            self._transport.exec_raw_no_follow("machine.reset()")
+            self._transport.exec_raw_no_follow(source)
             # Else closing the port may take back what is not sent yet.
             self._transport.serial.flush()
         self._transport.close()

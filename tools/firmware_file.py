@@ -91,8 +91,9 @@ def _check_image(data, name, chip, path):
         raise FirmwareError(f"{path} is for another chip than {chip.name} (chip id {chip_id})")
     try:
         image = LoadFirmwareImage(chip.name.replace("-", "").lower(), data)
-    except (FatalError, struct.error) as e:
-        raise FirmwareError(f"{path}: {name}: {e}") from None
+    except (FatalError, struct.error, TypeError) as e:
+        # A file that ends too early has esptool stumble over what it did not read.
+        raise FirmwareError(f"{path}: {name}: cut short, or no such image: {e}") from None
     if image.checksum != image.calculate_checksum():
         raise FirmwareError(f"{path}: {name}: its checksum is wrong; download it again")
     if image.append_digest and image.stored_digest != image.calc_digest:
