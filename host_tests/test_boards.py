@@ -17,7 +17,9 @@ HARDWARE = [name for name in image.known_boards() if name != "host"]
 
 
 def test_there_are_the_boards_that_the_readme_promises():
-    assert {"ESP32_GENERIC", "ESP32_GENERIC_S3", "ESP32_GENERIC_C3", "LOWTIDE_SCALE"} <= set(HARDWARE)
+    assert {"ESP32_GENERIC", "ESP32_GENERIC_S3", "ESP32_GENERIC_C3", "LOWTIDE_SCALE"} <= set(
+        HARDWARE
+    )
 
 
 @pytest.mark.parametrize("name", image.known_boards())
@@ -131,7 +133,12 @@ def test_a_pull_on_a_pin_that_has_none_is_refused(broken):
 
 def test_a_pin_that_is_to_wake_must_be_an_rtc_pin(broken):
     wake = "pin(19, pin.IN); data.irq(wake=2)"
-    change = [("clock, data = pin(32, pin.OUT), pin(33, pin.IN, pin.PULL_UP)", "clock = pin(32, pin.OUT); data = " + wake)]
+    change = [
+        (
+            "clock, data = pin(32, pin.OUT), pin(33, pin.IN, pin.PULL_UP)",
+            "clock = pin(32, pin.OUT); data = " + wake,
+        )
+    ]
     (line,) = broken("LOWTIDE_SCALE", change=change, wires=[('"GPIO33"', '"GPIO19"')])
     assert line == "GPIO19: is to wake the chip, which only RTC pins can"
 

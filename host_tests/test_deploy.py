@@ -217,7 +217,9 @@ def test_a_certificate_is_added_beside_those_there_are(start, staged, tmp_path):
         (tmp_path / f"{name}.pem").write_bytes(pem.public_bytes(Encoding.PEM))
         image.stage("host", tmp_path / "stage", [tmp_path / f"{name}.pem"])
         run(board, image.contents(tmp_path / "stage"))
-    assert board.execute("import os; print(sorted(os.listdir('/certs')))") == "['one.der', 'two.der']"
+    assert (
+        board.execute("import os; print(sorted(os.listdir('/certs')))") == "['one.der', 'two.der']"
+    )
 
 
 def test_a_new_board_begins_with_its_settings_and_an_old_one_keeps_its_own(start, staged):
@@ -294,7 +296,12 @@ class Described:
         ("Generic ESP32 module with ESP32", (1, 24), "ESP32_GENERIC", None),
         ("Generic ESP32S3 module with ESP32S3", (1, 29), "ESP32_GENERIC_S3", None),
         ("ESP32C3 module with ESP32-C3 FH4", (1, 26), "ESP32_GENERIC_C3", None),
-        ("Generic ESP32S3 module with ESP32S3", (1, 29), "ESP32_GENERIC", "is for esp32: see BOARD="),
+        (
+            "Generic ESP32S3 module with ESP32S3",
+            (1, 29),
+            "ESP32_GENERIC",
+            "is for esp32: see BOARD=",
+        ),
         ("Generic ESP32 module with ESP32", (1, 29), "ESP32_GENERIC_C3", "is for esp32c3"),
         ("Generic ESP32 module with ESP32", (1, 23), "ESP32_GENERIC", "needs 1.24: make flash"),
     ],

@@ -18,7 +18,9 @@ from tools.virtual_board.driver import VirtualBoard, read_image
 
 ESP32 = CHIPS["esp32"]
 BANNER = b"MicroPython v1.26.1 on 2025-09-11; Generic ESP32 module with ESP32"
-TO_ROM = [f"--esptool={option}" for option in ("--no-stub", "--before=no-reset", "--after=no-reset")]
+TO_ROM = [
+    f"--esptool={option}" for option in ("--no-stub", "--before=no-reset", "--after=no-reset")
+]
 
 
 def app_image(content, chip=ESP32):
@@ -63,7 +65,15 @@ def firmware(tmp_path):
 def build(out, cwd, umask, zone, *more):
     """Build an image in a process of its own, under other circumstances."""
     subprocess.run(
-        [sys.executable, "-m", "tools.image", "build", "--board=LOWTIDE_SCALE", f"--out={out}", *more],
+        [
+            sys.executable,
+            "-m",
+            "tools.image",
+            "build",
+            "--board=LOWTIDE_SCALE",
+            f"--out={out}",
+            *more,
+        ],
         cwd=cwd,
         umask=umask,
         env={**os.environ, "PYTHONPATH": str(image.ROOT), "TZ": zone, "PYTHONHASHSEED": zone[-1]},
@@ -85,7 +95,14 @@ def test_an_image_is_byte_for_byte_the_same_wherever_and_whenever_it_is_built(tm
 
 def test_the_virtual_board_boots_the_file_that_make_image_made(tmp_path):
     subprocess.run(
-        [sys.executable, "-m", "tools.image", "build", "--board=host", f"--out={tmp_path}/flash.img"],
+        [
+            sys.executable,
+            "-m",
+            "tools.image",
+            "build",
+            "--board=host",
+            f"--out={tmp_path}/flash.img",
+        ],
         cwd=image.ROOT,
         check=True,
         stdout=subprocess.DEVNULL,
@@ -129,7 +146,10 @@ def test_a_boards_defaults_are_in_its_volume_and_it_counts_as_new(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('{"lwa.client_secret": "x"}', "lwa.client_secret: a secret does not belong into an image"),
+        (
+            '{"lwa.client_secret": "x"}',
+            "lwa.client_secret: a secret does not belong into an image",
+        ),
         ('{"slot.color": "red"}', "unknown setting"),
         ('{"slot.capacity": 0}', "slot.capacity: want a whole number from 1"),
         ("[1]", "want a JSON object"),
@@ -196,7 +216,11 @@ SECRET_SHA = "0" * 64
         (GOOD[:-40], None, "application"),
         (flipped(GOOD, len(GOOD) - 60), None, "its checksum is wrong"),
         (flipped(GOOD, len(GOOD) - 1), None, "its SHA-256 is wrong"),
-        (micropython(b"MicroPython v1.23.0 on 2024-05-31"), None, "the agent needs v1.24 or newer"),
+        (
+            micropython(b"MicroPython v1.23.0 on 2024-05-31"),
+            None,
+            "the agent needs v1.24 or newer",
+        ),
         (micropython(b"Arduino"), None, "holds no MicroPython"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " in value else "",
@@ -234,7 +258,15 @@ def chip(tmp_path):
 
 
 def run(tmp_path, firmware, *more, board="ESP32_GENERIC"):
-    command = [sys.executable, "-m", "tools.flash", "--port", str(tmp_path / "tty"), "--board", board]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.flash",
+        "--port",
+        str(tmp_path / "tty"),
+        "--board",
+        board,
+    ]
     command += ["--firmware", str(firmware), "--out", str(tmp_path / "build"), *TO_ROM, *more]
     done = subprocess.run(command, capture_output=True, text=True, cwd=image.ROOT, timeout=120)
     return done.returncode, done.stdout, done.stderr

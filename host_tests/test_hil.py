@@ -58,7 +58,9 @@ def test_a_loose_gauge_and_a_strange_peer_are_found(bench, tmp_path):
         other.close()
     assert status != 0
     assert "FAILED host_tests/hil/test_board.py::test_its_gauge_is_wired" in said
-    assert "FAILED host_tests/hil/test_board.py::test_tls_trusts_the_host_and_no_other_name" in said
+    assert (
+        "FAILED host_tests/hil/test_board.py::test_tls_trusts_the_host_and_no_other_name" in said
+    )
     assert "2 failed, 8 passed" in said
 
 

@@ -253,7 +253,7 @@ def deploy(target, files, say, records=()):
 
 def _pointed_to(target):
     source = target.run("print(open('/boot.py').read())")
-    found = re.search(r'path\[0\] = "(/fw-[0-9a-f]{8})"', source)
+    found = re.search(r'path \+= \["(/fw-[0-9a-f]{8})"', source)
     return found and found[1]
 
 
@@ -271,9 +271,12 @@ def check_fits(target, board):
     described, version = target.about()
     if version < OLDEST:
         raise DeployError(
-            "the board's MicroPython is %d.%d, the agent needs %d.%d: make flash" % (version + OLDEST)
+            "the board's MicroPython is %d.%d, the agent needs %d.%d: make flash"
+            % (version + OLDEST)
         )
-    found = re.match(r"esp32([a-z]\d)?", described.rpartition(" with ")[2].replace("-", "").lower())
+    found = re.match(
+        r"esp32([a-z]\d)?", described.rpartition(" with ")[2].replace("-", "").lower()
+    )
     if found and found[0] != board.json["mcu"]:
         raise DeployError(
             f"the board is a {described!r}, {board.name} is for {board.json['mcu']}: see BOARD="

@@ -64,7 +64,9 @@ def read(path, chip, sha256=None):
     if not found:
         raise FirmwareError(f"{path} holds no MicroPython")
     if (int(found[1]), int(found[2])) < OLDEST:
-        raise FirmwareError(f"{path} is {found[0].decode()}; the agent needs v%d.%d or newer" % OLDEST)
+        raise FirmwareError(
+            f"{path} is {found[0].decode()}; the agent needs v%d.%d or newer" % OLDEST
+        )
     return Firmware(found[0].decode(), digest, _vfs(entries, path))
 
 
@@ -79,7 +81,9 @@ def _partitions(data, at, path):
         entries.append((kind, label.rstrip(b"\0").decode(errors="replace"), offset, size))
         at += _ENTRY.size
     if not entries:
-        raise FirmwareError(f"{path} has no partition table: an update file (.app-bin), or another chip's")
+        raise FirmwareError(
+            f"{path} has no partition table: an update file (.app-bin), or another chip's"
+        )
     return entries
 
 

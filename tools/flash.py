@@ -64,7 +64,9 @@ def flash(board, firmware_path, args):
     if not args.dry_run:
         found = flash_mib_on(board.chip, args.port, args.esptool)
         if found != (args.flash_mib or flash_mib):
-            raise FlashError(f"the board has {found} MB of flash, not {flash_mib}: FLASH_MIB={found}")
+            raise FlashError(
+                f"the board has {found} MB of flash, not {flash_mib}: FLASH_MIB={found}"
+            )
     blocks, offset = block_count(firmware, args.flash_mib or flash_mib)
     volume = args.out / f"{board.name}.img"
     image.build(board, volume, args.cert, block_count=blocks, offset=offset)

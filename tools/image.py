@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
 # The ESP32 port starts these two only as source.
 STARTERS = ("boot.py", "main.py")
-_POINTER = b'sys.path[0] = ""'
+_POINTER = b'sys.path += ["", '
 _KEPT = re.compile(r"certs/.*|[a-z]+\.rec")
 
 

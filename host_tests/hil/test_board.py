@@ -134,7 +134,9 @@ def test_it_hears_wi_fi(bench):
 
 def test_tls_trusts_the_host_and_no_other_name(bench):
     if not os.environ.get("LOWTIDE_TLS"):
-        pytest.skip("no TLS=host:port; with it WIFI=name, CERT=, and WIFI_PASSWORD in the environment")
+        pytest.skip(
+            "no TLS=host:port; with it WIFI=name, CERT=, and WIFI_PASSWORD in the environment"
+        )
     host, _, port = os.environ["LOWTIDE_TLS"].partition(":")
     target = bench.prompt()
     wanted = {"host": host, "port": int(port or 443), "ssid": os.environ.get("LOWTIDE_WIFI", "")}

@@ -25,11 +25,15 @@ def _about(board):
     from tools.boards.chips import CHIPS
 
     if board.json.get("mcu") not in CHIPS:
-        return [f"board.json: no table for mcu {board.json.get('mcu')!r}; see tools/boards/chips.py"]
+        return [
+            f"board.json: no table for mcu {board.json.get('mcu')!r}; see tools/boards/chips.py"
+        ]
     wrong = [f"board.json: {name} is missing" for name in sorted(_JSON - set(board.json))]
     offset = board.json.get("deploy_options", {}).get("flash_offset", "")
     if not wrong and int(offset or "-1", 0) != board.chip.flash_offset:
-        wrong.append(f"board.json: flash_offset {offset} is not the chip's, {board.chip.flash_offset:#x}")
+        wrong.append(
+            f"board.json: flash_offset {offset} is not the chip's, {board.chip.flash_offset:#x}"
+        )
     if board.toml.get("flash_mib") not in (4, 8, 16):
         wrong.append("board.toml: flash_mib: want 4, 8 or 16")
     return wrong
@@ -38,7 +42,9 @@ def _about(board):
 def _pin(chip, use):
     if use.pin not in chip.exists:
         return [f"{chip.name} modules have no such pin"]
-    wrong = [f"not free on {chip.name}: {why}" for why, pins in chip.taken.items() if use.pin in pins]
+    wrong = [
+        f"not free on {chip.name}: {why}" for why, pins in chip.taken.items() if use.pin in pins
+    ]
     if use.kind == "out" and use.pin in chip.input_only:
         wrong.append("an output, but this pin is input only")
     if use.kind == "pulled" and use.pin in chip.input_only:

@@ -45,7 +45,9 @@ CHIPS = {
         adc2=_pins("0 2 4 12-15 25-27"),
         rtc=_pins("0 2 4 12-15 25-27 32-36 39"),
         taken={
-            "a strapping pin: its level at reset chooses how the chip starts": _pins("0 2 5 12 15"),
+            "a strapping pin: its level at reset chooses how the chip starts": _pins(
+                "0 2 5 12 15"
+            ),
             "wired to the flash in the module": _pins("6-11"),
             "wired to the PSRAM in a WROVER module": _pins("16 17"),
             "the serial console": _pins("1 3"),

@@ -68,7 +68,9 @@ def load_folder(folder):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     about = json.loads((folder / "board.json").read_text())
-    return Board(folder.name, folder, about, tomllib.loads((folder / "board.toml").read_text()), module)
+    return Board(
+        folder.name, folder, about, tomllib.loads((folder / "board.toml").read_text()), module
+    )
 
 
 class _NotingHal:
