@@ -200,7 +200,7 @@ class App:
         if hasattr(board, "LED_PIN"):
             from lowtide.led import show
 
-            asyncio.create_task(show(agent, hal.led(board.LED_PIN, board.LED_ON), hal.ticks_ms))
+            asyncio.create_task(show(agent, hal.led(board.LED_PIN, board.LED_ON), hal.ticks_ms))  # noqa: RUF006
         began = heard = hal.ticks_ms()
         good = agent.safe
         while console.leave is None and not task.done():

@@ -197,7 +197,7 @@ def test_a_chips_table_names_pins_that_exist(chip):
 
 
 class Manifest:
-    """The functions of MicroPython's manifest files that ours use, as their documentation has it."""
+    """What MicroPython has for manifest files, as far as ours use it and as it documents it."""
 
     def __init__(self):
         self.frozen, self.included = {}, []

@@ -1,4 +1,4 @@
-"""`make deploy` on the virtual board: only what changed, all or nothing, at whatever point it ends."""
+"""`make deploy` on the virtual board: only what changed, all or nothing, wherever it ends."""
 
 import shutil
 import subprocess

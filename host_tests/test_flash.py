@@ -1,4 +1,4 @@
-"""`make image` and `make flash`: the same bytes each time, and nothing written that was not checked."""
+"""`make image`, `make flash`: the same bytes each time, nothing written that was not checked."""
 
 import hashlib
 import os

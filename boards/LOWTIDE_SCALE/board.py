@@ -3,7 +3,7 @@
 from lowtide.gauges.battery import Battery
 from lowtide.gauges.hx711 import HX711
 
-# Two points of the calibration, counts and permille: a 5 kg cell of 1 mV/V. `calibrate` sets better.
+# Two points of the calibration, counts and permille; `calibrate` sets better ones.
 TABLE = "0:0 1677721:1000"
 # Active low: the LED hangs on 3V3.
 LED_PIN = 25

@@ -1,4 +1,4 @@
-"""`make hil`: the board on LOWTIDE_PORT, a real one or the virtual one, through its serial port."""
+"""`make hil`: the board on LOWTIDE_PORT, real or virtual, through its serial port."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The boards in `boards/`: what they are, whether their pins can do what is asked, their wiring."""
+"""The boards in `boards/`: what they are, whether their pins can do it, their wiring."""
 
 import sys
 

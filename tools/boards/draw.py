@@ -29,8 +29,8 @@ def table(board):
     lines = [
         f"# {board.name}: wiring",
         "",
-        f"{board.json['product']}, {board.toml['flash_mib']} MB of flash. Drawn from `board.toml` by"
-        " `python -m tools.boards draw`.",
+        f"{board.json['product']}, {board.toml['flash_mib']} MB of flash. "
+        "Drawn from `board.toml` by `python -m tools.boards draw`.",
         "",
         "![wiring](wiring.svg)",
         "",

@@ -16,7 +16,7 @@ VFS_OFFSET = 0x200000
 
 @dataclass(frozen=True)
 class Use:
-    """One use of a pin by `board.py`: `kind` is in, pulled (an input with a pull), out, adc, wake."""
+    """One use of a pin: `kind` is in, pulled (an input with a pull), out, adc or wake."""
 
     pin: int
     kind: str
@@ -100,9 +100,9 @@ class _NotingHal:
         def nothing(*_):
             return 0
 
-        names = "disable_irq enable_irq time_pulse_us".split()
+        names = ["disable_irq", "enable_irq", "time_pulse_us"]
         self.machine = SimpleNamespace(Pin=Pin, **dict.fromkeys(names, nothing))
-        names = "sleep_ms sleep_us ticks_ms ticks_us ticks_diff".split()
+        names = ["sleep_ms", "sleep_us", "ticks_ms", "ticks_us", "ticks_diff"]
         self.time = SimpleNamespace(**dict.fromkeys(names, nothing))
 
     def adc_read_uv(self, pin):
