@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lowtide import record, store
-from tools import deploy, image
+from tools import deploy, image, prompt
 from tools.device import Device
 from tools.virtual_board.driver import VirtualBoard, read_image, write_image
 
@@ -61,7 +61,7 @@ def run(board, files, pull_after=None, records=()):
         if len(said) == pull_after:
             raise Pulled
 
-    target = deploy.Target(str(board.link), say)
+    target = prompt.Target(str(board.link), say)
     try:
         deploy.deploy(target, image.layout(files), say, records)
     except Pulled:
@@ -148,7 +148,7 @@ def test_either_main_py_starts_either_version(start, tmp_path, staged):
 def test_a_cable_pulled_leaves_the_old_version_and_the_watchdog_starts_it(
     start, staged, monkeypatch, lines
 ):
-    monkeypatch.setattr(deploy, "_WATCHDOG_MS", 2000)
+    monkeypatch.setattr(prompt, "_WATCHDOG_MS", 2000)
     board = start()
     run(board, staged[staged["old"]])
     assert version(board) == staged["old"]
@@ -167,7 +167,7 @@ def _cut(tmp_path, staged, at):
     board = VirtualBoard(tmp_path, f"--cut-after={at}")
     try:
         run(board, staged["9.9.9"])
-    except deploy.DeployError:
+    except prompt.BoardError:
         assert board.process.wait(30) == 75
     cut = board.process.poll() == 75
     board.power_off()
@@ -259,7 +259,7 @@ def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, s
             board.power_off()
             start()
 
-    target = deploy.Target(str(board.link), say)
+    target = prompt.Target(str(board.link), say)
     target.restart()
     assert "press its reset button" in said[0]
 
@@ -312,5 +312,5 @@ def test_a_board_of_another_kind_is_refused(machine, version, board, wrong):
     if wrong is None:
         deploy.check_fits(Described(machine, version), facts.load(board))
         return
-    with pytest.raises(deploy.DeployError, match=wrong):
+    with pytest.raises(prompt.BoardError, match=wrong):
         deploy.check_fits(Described(machine, version), facts.load(board))

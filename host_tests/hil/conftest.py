@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import deploy
+from tools import prompt
 from tools.boards import facts
 from tools.device import Device
 from tools.virtual_board.driver import eventually
@@ -38,7 +38,7 @@ class Bench:
         self.let_go()
         # USB of the chip's own goes with each reset, and comes back.
         eventually(lambda: os.path.exists(PORT))
-        target = deploy.Target(PORT, self.say)
+        target = prompt.Target(PORT, self.say)
         self._open.append(target.restart)
         return target
 
