@@ -37,7 +37,7 @@ test: $(READY) browser ## every test, on CPython and on the real MicroPython
 sim: $(READY) ## the DRS simulator, until Ctrl-C
 	@mkdir -p build
 	@$(PY) -m tools.drs_sim --port 18443 --control-port 18080 --ntp-port 18123 \
-	  --state build/sim.db --ready build/sim.json --demo-device
+	  --state build/sim.db --ready build/sim.json --demo-device $(addprefix --host ,$(HOST))
 
 board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ctrl-C
 	@mkdir -p build; test -e build/level || echo 0.5 > build/level
