@@ -155,11 +155,11 @@ def records(board, defaults_file=None):
     if not settings:
         return {}
     # Over the firmware's own code, in a folder for its files.
-    from lowtide import config, record, store
+    from lowtide import config, orders, store
 
     with tempfile.TemporaryDirectory() as folder:
-        store.Store(folder + "/order.rec", 1).save(record.Record().pack())
-        made = config.Config(store.Store(folder + "/config.rec", 1), store.ABSENT, None)
+        store.Store(folder + "/order.rec").save(orders.Orders(None).pack())
+        made = config.Config(store.Store(folder + "/config.rec"))
         for name, value in sorted(settings.items()):
             try:
                 if config.point(name)[0] == config.SECRET:

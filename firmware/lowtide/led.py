@@ -4,8 +4,6 @@ import asyncio
 
 from micropython import const
 
-from lowtide import record as r
-
 # A pattern is 16 steps of 0.2 s, the lowest bit first.
 _STEP_MS = const(200)
 FINE = const(0b1)
@@ -19,12 +17,12 @@ _FAILURES = const(3)
 
 def pattern(agent):
     """Return what the agent's state looks like on the LED; what needs a person comes first."""
-    state, blocked = agent.rec.state, agent.rec.blocked
-    if state == r.RESOLUTION:
+    orders = agent.orders
+    if orders.state == "resolution":
         return RESOLVE
-    if agent.doubts() or blocked not in (r.FREE, r.UNSUBSCRIBED) or agent.failures >= _FAILURES:
+    if agent.doubts() or orders.block not in (None, "unsubscribed") or agent.failures >= _FAILURES:
         return FAULT
-    if state not in (r.NONE, r.CANCELLED):
+    if orders.state not in ("none", "cancelled"):
         return ORDERED
     return LOW if agent.level.low else FINE
 

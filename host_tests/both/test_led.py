@@ -1,7 +1,7 @@
 """What the LED says, as a function of state and ticks."""
 
 from lowtide import led
-from lowtide import record as r
+from lowtide.orders import BLOCKS, Orders
 
 
 class Agent:
@@ -10,9 +10,9 @@ class Agent:
     class Level:
         low = False
 
-    def __init__(self, state=r.NONE, blocked=r.FREE, doubt=None, low=False, failures=0):
-        self.rec = r.Record()
-        self.rec.state, self.rec.blocked = state, blocked
+    def __init__(self, state="none", block=None, doubt=None, low=False, failures=0):
+        self.orders = Orders(None)
+        self.orders.state, self.orders.blocked = state, BLOCKS.index(block)
         self.level = Agent.Level()
         self.level.low = low
         self.failures, self._doubt = failures, doubt
@@ -24,32 +24,32 @@ class Agent:
 def test_fine_and_low():
     assert led.pattern(Agent()) == led.FINE
     assert led.pattern(Agent(low=True)) == led.LOW
-    assert led.pattern(Agent(state=r.CANCELLED)) == led.FINE
-    assert led.pattern(Agent(state=r.CANCELLED, low=True)) == led.LOW
+    assert led.pattern(Agent(state="cancelled")) == led.FINE
+    assert led.pattern(Agent(state="cancelled", low=True)) == led.LOW
 
 
 def test_ordered_from_the_first_send_to_the_refill():
-    for state in (r.ATTEMPT, r.PLACED, r.IN_PROGRESS, r.CONFIRMED, r.SHIPPED):
+    for state in ("attempt", "placed", "in_progress", "confirmed", "shipped"):
         assert led.pattern(Agent(state=state, low=True)) == led.ORDERED
 
 
 def test_the_mail_from_amazon_comes_before_everything_else():
-    agent = Agent(state=r.RESOLUTION, blocked=r.REVOKED, doubt="gauge fault: stuck", failures=9)
+    agent = Agent(state="resolution", block="revoked", doubt="gauge fault: stuck", failures=9)
     assert led.pattern(agent) == led.RESOLVE
 
 
 def test_what_needs_a_person_is_a_fault_even_with_an_order_open():
     assert led.pattern(Agent(doubt="not configured: wifi.ssid")) == led.FAULT
-    assert led.pattern(Agent(state=r.PLACED, doubt="gauge fault: stuck")) == led.FAULT
-    assert led.pattern(Agent(blocked=r.REVOKED)) == led.FAULT
-    assert led.pattern(Agent(blocked=r.NO_SUCH_SLOT)) == led.FAULT
+    assert led.pattern(Agent(state="placed", doubt="gauge fault: stuck")) == led.FAULT
+    assert led.pattern(Agent(block="revoked")) == led.FAULT
+    assert led.pattern(Agent(block="no_such_slot")) == led.FAULT
     assert led.pattern(Agent(failures=3)) == led.FAULT
 
 
 def test_one_failed_uplink_or_a_slot_turned_off_is_no_fault():
     assert led.pattern(Agent(failures=2)) == led.FINE
-    assert led.pattern(Agent(blocked=r.UNSUBSCRIBED)) == led.FINE
-    assert led.pattern(Agent(blocked=r.UNSUBSCRIBED, low=True)) == led.LOW
+    assert led.pattern(Agent(block="unsubscribed")) == led.FINE
+    assert led.pattern(Agent(block="unsubscribed", low=True)) == led.LOW
 
 
 def shown(pattern):
