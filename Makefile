@@ -4,7 +4,11 @@ READY := .venv/.ready
 BOARD ?= host
 PORT ?=
 CERT ?=
-STAGE := build/$(BOARD)
+# Instead of the modules that boot.py has loaded from flash, those of the mounted folder.
+DEV := import sys; sys.path.insert(0, '/remote'); \
+  [sys.modules.pop(m) for m in list(sys.modules) if (m + '.').startswith(('hal.', 'lowtide.'))]; \
+  import app; app.run()
+CERTS = $(addprefix --cert ,$(CERT))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +37,7 @@ test: $(READY) browser ## every test, on CPython and on the real MicroPython
 sim: $(READY) ## the DRS simulator, until Ctrl-C
 	@mkdir -p build
 	@$(PY) -m tools.drs_sim --port 18443 --control-port 18080 --ntp-port 18123 \
-	  --state build/sim.db --ready build/sim.json --demo-device
+	  --state build/sim.db --ready build/sim.json --demo-device $(addprefix --host ,$(HOST))
 
 board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ctrl-C
 	@mkdir -p build; test -e build/level || echo 0.5 > build/level
@@ -46,9 +50,26 @@ board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ct
 port:
 	@test -n "$(PORT)" || { echo "say which port: make $(MAKECMDGOALS) PORT=/dev/ttyUSB0 BOARD=$(BOARD)"; exit 2; }
 
-deploy: $(READY) port ## compile the agent, copy it to the board on PORT=, with the root certificate CERT=
-	@$(PY) -m tools.image stage --board $(BOARD) --out $(STAGE) $(addprefix --cert ,$(CERT))
-	@$(PY) -m mpremote connect $(PORT) fs cp -r $(STAGE)/. : + reset
+image: $(READY) ## build/BOARD.img, the flash volume of BOARD=, with the root certificates CERT=
+	@$(PY) -m tools.image build --board $(BOARD) --out build/$(BOARD).img $(CERTS) \
+	  $(addprefix --defaults ,$(DEFAULTS)) $(addprefix --flash-mib ,$(FLASH_MIB))
+
+flash: $(READY) port ## write MicroPython (FIRMWARE=, its SHA256=) and the volume to the board on PORT=
+	@test -n "$(FIRMWARE)" || { echo "say which MicroPython: FIRMWARE=file.bin (README)"; exit 2; }
+	@$(PY) -m tools.flash --port $(PORT) --board $(BOARD) --firmware $(FIRMWARE) $(CERTS) \
+	  $(addprefix --sha256 ,$(SHA256)) $(addprefix --flash-mib ,$(FLASH_MIB)) $(if $(DRY),--dry-run)
+
+deploy: $(READY) port ## bring the firmware to the board on PORT=: what changed, all or nothing
+	@$(PY) -m tools.deploy --port $(PORT) --board $(BOARD) $(CERTS)
+
+dev: $(READY) port ## run the agent on the board on PORT= from this computer's files; nothing is written
+	@$(PY) -m tools.image stage --board $(BOARD) --out build/dev-$(BOARD)
+	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" repl
+
+hil: $(READY) port ## test the board on PORT=; it is deployed to, reset and put to sleep
+	@test -e $(PORT) || { echo "there is no port $(PORT)"; exit 2; }
+	@LOWTIDE_PORT=$(PORT) LOWTIDE_BOARD=$(BOARD) LOWTIDE_CERT="$(CERT)" LOWTIDE_TLS=$(TLS) \
+	  LOWTIDE_WIFI="$(WIFI)" $(PY) -m pytest -v -rfs --tb=short host_tests/hil
 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m mpremote connect $(PORT) resume repl
@@ -78,5 +99,5 @@ check: lint types test ## lint, types and test
 clean: ## remove build output and the virtual environment
 	rm -rf .venv build typings
 
-.PHONY: help demo browser test sim board port deploy console prove policy size bench lint types check clean
+.PHONY: help demo browser test sim board port image flash deploy dev hil console prove policy size bench lint types check clean
 .DEFAULT_GOAL := help

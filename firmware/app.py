@@ -222,6 +222,10 @@ class App:
         )
         console.on_config, console.job = self.config_changed, self.job
         task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
+        if hasattr(board, "LED_PIN"):
+            from lowtide.led import show
+
+            asyncio.create_task(show(agent, hal.led(board.LED_PIN, board.LED_ON), hal.ticks_ms))  # noqa: RUF006
         began = heard = hal.ticks_ms()
         good = agent.safe
         if self._window_s() < _FOR_EVER_S:

@@ -9,6 +9,7 @@ import machine
 from lowtide.dates import EPOCH_S
 
 _READSIZE = 128
+_led = None
 
 
 def mount_root():
@@ -104,8 +105,10 @@ def started_by():
 
 
 def deepsleep_s(seconds):
-    """Sleep deeply with the radio off, then start anew; 0 sleeps until reset. Does not return."""
+    """Sleep deeply, radio and LED off, then start anew; 0 sleeps until reset. Does not return."""
     radio.stop()
+    if _led:
+        _led(0)
     if seconds:
         machine.deepsleep(seconds * 1000)
     machine.deepsleep()
@@ -135,6 +138,14 @@ def watchdog(seconds):
 def random(n):
     """Return a random integer from 0 to `n`."""
     return int.from_bytes(os.urandom(4), "big") % (n + 1)
+
+
+def led(pin, on):
+    """Return the `(lit)`, 0 or 1, of the LED on `pin`; `on`: the level that lights it."""
+    global _led
+    out = machine.Pin(pin, machine.Pin.OUT, value=not on)
+    _led = lambda lit: out(lit == on)  # noqa: E731 - smaller than a function
+    return _led
 
 
 def adc_read_uv(pin):

@@ -42,7 +42,7 @@ class Board:
         store.Store(str(folder / "order.rec")).save((rec or Orders(None)).pack())
         if damage:
             damage(folder)
-        driver.write_image(self.bench.flash, image.contents(folder))
+        driver.write_image(self.bench.flash, image.layout(image.contents(folder)))
 
     def start(self, *options):
         """Power on, with more options for the board, and open the console."""

@@ -173,3 +173,22 @@ def test_readme_names_tests_that_exist():
     collected = set(re.findall(r"::(test_\w+)", listed.stdout))
     assert len(named) > 40
     assert named - collected - set(TABLE) == set()
+
+
+def test_a_host_of_its_own_serves_a_board_and_control_stays_on_loopback(tmp_path):
+    sim = Sim(tmp_path, "--host", "127.0.0.2")
+    assert sim.ready["drs"].startswith("https://127.0.0.2:")
+    assert sim.ready["ntp"].startswith("127.0.0.2:")
+    assert sim.ready["control"].startswith("http://127.0.0.1:")
+    # The certificate is for that address: httpx checks it.
+    assert sim.drs.get("/subscriptionInfo").status_code == 400
+    assert sim.stop() == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost", "192.0.2.7"])
+def test_a_host_that_is_no_address_here_is_one_line_and_status_2(tmp_path, host):
+    ends = [f"--{name}={tmp_path / name}" for name in ("state", "ready")]
+    command = [sys.executable, "-m", "tools.drs_sim", "--host", host, *ends]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("drs_sim: ") and done.stderr.count("\n") == 1

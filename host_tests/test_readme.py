@@ -1,7 +1,11 @@
 """What the README says is backed: the tests and the make targets that it names exist."""
 
 import re
+import subprocess
 from pathlib import Path
+
+import trustme
+from test_flash import micropython
 
 from lowtide import config, console
 from lowtide.help import want
@@ -49,3 +53,23 @@ def test_help_knows_every_command_and_setting_and_no_other():
             config.check(name, example)
     for name in commands:
         assert f"| `{name}" in README or f"`{name}`" in README, name
+
+
+def test_every_command_from_the_box_that_needs_no_board_works(tmp_path):
+    section = README.partition("## From the box")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```\n(.*?)```", section, re.S)
+    commands = [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
+    without_board = [line for line in commands if not line.endswith("# board")]
+    assert len(without_board) == 2 and len(commands) == 7
+    (tmp_path / "root.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    (tmp_path / "micropython.bin").write_bytes(micropython())
+    for name in ("root.pem", "micropython.bin"):
+        without_board = [line.replace(f"={name}", f"={tmp_path / name}") for line in without_board]
+    said = [
+        subprocess.run(
+            line, shell=True, check=True, cwd=ROOT, capture_output=True, text=True
+        ).stdout
+        for line in without_board
+    ]
+    assert "build/ESP32_GENERIC.img: 2097152 bytes at 0x200000" in said[0]
+    assert "MicroPython v1.26.1" in said[1] and "write-flash 0x1000" in said[1]

@@ -1,9 +1,17 @@
-"""What goes on a board: `stage` compiles the firmware for BOARD into a folder to be copied."""
+"""What goes on a board: `stage` compiles the firmware for BOARD, `build` makes its flash volume.
+
+On the device the code lies in a folder named after its own content; `boot.py` is the one pointer
+to it, so that another version is put beside it and takes over with one rename.
+"""
 
 import argparse
+import hashlib
+import json
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import littlefs
@@ -17,6 +25,20 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
 # The ESP32 port starts these two only as source.
 STARTERS = ("boot.py", "main.py")
+_POINTER = b'sys.path += ["", '
+_KEPT = re.compile(r"certs/.*|[a-z]+\.rec")
+
+
+def known_boards():
+    """Return the names of the boards in `boards/`."""
+    return sorted(path.parent.name for path in ROOT.glob("boards/*/board.py"))
+
+
+def require_board(board):
+    """Raise FileNotFoundError, with the names that there are, unless there is such a board."""
+    if board not in known_boards():
+        known = ", ".join(known_boards())
+        raise FileNotFoundError(f"no board {board!r} in boards/; there is: {known}")
 
 
 def sources(board):
@@ -37,9 +59,7 @@ def stage(board, out, certificates=()):
         ValueError: that is no certificate.
         subprocess.CalledProcessError: the compiler refused a file.
     """
-    if not (ROOT / "boards" / board / "board.py").is_file():
-        known = ", ".join(sorted(p.parent.name for p in ROOT.glob("boards/*/board.py")))
-        raise FileNotFoundError(f"no board {board!r} in boards/; there is: {known}")
+    require_board(board)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     running = []
@@ -52,8 +72,8 @@ def stage(board, out, certificates=()):
     for process in running:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
-    for name in STARTERS:
-        shutil.copy(FIRMWARE / name, out / name)
+    for source in [FIRMWARE / name for name in STARTERS] + sorted(FIRMWARE.rglob("*.txt")):
+        shutil.copy(source, out / source.relative_to(FIRMWARE))
     for certificate in certificates:
         (out / "certs").mkdir(exist_ok=True)
         (out / "certs" / (certificate.stem + ".der")).write_bytes(_der(certificate))
@@ -80,9 +100,28 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def volume(files):
+def layout(files):
+    """Return staged `{path: content}` as the device has it: the code in its version's folder.
+
+    The starters, certificates and records stay at the root. What `boot.py` points to is named
+    after every byte of the code, so the same name is the same version.
+    """
+    code = {name for name in files if name not in STARTERS and not _KEPT.fullmatch(name)}
+    digest = hashlib.sha256()
+    for name in sorted(code):
+        digest.update(b"%s\0%d\0" % (name.encode(), len(files[name])) + files[name])
+    folder = "fw-" + digest.hexdigest()[:8]
+    placed = {f"{folder}/{name}" if name in code else name: files[name] for name in sorted(files)}
+    if placed["boot.py"].count(_POINTER) != 1:
+        raise ValueError("boot.py has no line that points to the version's folder")
+    pointer = _POINTER.replace(b'""', b'"/%s"' % folder.encode())
+    placed["boot.py"] = placed["boot.py"].replace(_POINTER, pointer)
+    return placed
+
+
+def volume(files, block_count=flash.BLOCK_COUNT):
     """Return `{path: content}` as a littlefs volume, byte for byte what a board's `vfs` holds."""
-    fs = littlefs.LittleFS(block_size=flash.BLOCK_SIZE, block_count=flash.BLOCK_COUNT)
+    fs = littlefs.LittleFS(block_size=flash.BLOCK_SIZE, block_count=block_count)
     for name, content in files.items():
         fs.makedirs(str(Path(name).parent), exist_ok=True)
         with fs.open(name, "wb") as f:
@@ -90,17 +129,98 @@ def volume(files):
     return bytes(fs.context.buffer)
 
 
+def compiled(board, certificates=()):
+    """Compile for `board`; return the files as the device has them (see `stage`, `layout`)."""
+    with tempfile.TemporaryDirectory() as folder:
+        stage(board, Path(folder) / "stage", certificates)
+        return layout(contents(Path(folder) / "stage"))
+
+
+class ImageError(ValueError):
+    """No image was made; the text says why."""
+
+
+def records(board, defaults_file=None):
+    """Return the settings that a new volume begins with, as the files that the device keeps.
+
+    The board's own (`board.toml`) and those of `defaults_file`, a JSON object. With settings goes
+    an order record: a configured device without one counts as one that lost it.
+    """
+    settings = dict(board.toml.get("defaults", {}))
+    if defaults_file:
+        try:
+            settings |= json.loads(defaults_file.read_text())
+        except (OSError, TypeError, ValueError) as e:
+            raise ImageError(f"{defaults_file}: want a JSON object of settings: {e}") from None
+    if not settings:
+        return {}
+    # Over the firmware's own code, in a folder for its files.
+    from lowtide import config, orders, store
+
+    with tempfile.TemporaryDirectory() as folder:
+        store.Store(folder + "/order.rec").save(orders.Orders(None).pack())
+        made = config.Config(store.Store(folder + "/config.rec"))
+        for name, value in sorted(settings.items()):
+            try:
+                if config.point(name)[0] == config.SECRET:
+                    raise ValueError(f"{name}: a secret does not belong into an image")
+                made.set(name, value)
+            except ValueError as e:
+                raise ImageError(f"a default of {board.name}: {e}") from None
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
+def build(board, out, certificates=(), defaults_file=None, *, block_count=None, offset=None):
+    """Make the board's flash volume as the file `out`; print size, offset and SHA-256.
+
+    `board`: see `tools.boards.facts`; its pins are checked first.
+
+    Raises:
+        ImageError: a pin, a default or the firmware is wrong.
+        FileNotFoundError, ValueError: see `stage`.
+    """
+    from tools.boards import check, facts
+
+    wrong = check.complaints(board)
+    if wrong:
+        raise ImageError(f"{board.name} cannot be built:\n" + "\n".join(wrong))
+    files = compiled(board.name, certificates) | records(board, defaults_file)
+    data = volume(files, block_count or board.block_count)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Aside and renamed: a stopped run leaves no half an image.
+    making = out.with_name(out.name + ".new")
+    making.write_bytes(data)
+    making.replace(out)
+    code = sum(len(content) for name, content in files.items() if name.endswith(".mpy"))
+    print(f"{out}: {len(data)} bytes at {offset or facts.VFS_OFFSET:#x}, {code} of code")
+    print(f"  SHA-256 {hashlib.sha256(data).hexdigest()}")
+    if not certificates:
+        print("  no CERT=: it trusts nobody, until a root certificate is in /certs")
+
+
 def main(argv=None):
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="tools.image", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(required=True, dest="command")
     staging = commands.add_parser("stage", help="compile the firmware into a folder")
-    staging.add_argument("--board", required=True)
-    staging.add_argument("--out", required=True, type=Path)
-    staging.add_argument("--cert", action="append", default=[], type=Path, metavar="FILE")
+    building = commands.add_parser("build", help="make the board's flash volume, a file")
+    for command in (staging, building):
+        command.add_argument("--board", required=True)
+        command.add_argument("--out", required=True, type=Path)
+        command.add_argument("--cert", action="append", default=[], type=Path, metavar="FILE")
+    building.add_argument("--defaults", type=Path, help="settings, a JSON object in a file")
+    building.add_argument("--flash-mib", type=int, help="where it is not the board's usual size")
     args = parser.parse_args(argv)
     try:
-        stage(args.board, args.out, args.cert)
+        if args.command == "stage":
+            stage(args.board, args.out, args.cert)
+        else:
+            from tools.boards import facts
+
+            board = facts.load(args.board)
+            if args.flash_mib:
+                board.toml["flash_mib"] = args.flash_mib
+            build(board, args.out, args.cert, args.defaults)
     except (FileNotFoundError, ValueError, subprocess.CalledProcessError) as e:
         print(f"image: {e}", file=sys.stderr)
         return 1

@@ -3,6 +3,8 @@
 from lowtide.gauges.analogue import Analogue
 
 TABLE = "150000:0 2450000:1000"
+LED_PIN = 25
+LED_ON = 1
 
 
 def gauge(hal):

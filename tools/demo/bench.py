@@ -147,14 +147,14 @@ class Bench:
     # -- the board ------------------------------------------------------------------------------
 
     def deploy(self):
-        """Compile the firmware and copy it with mpremote, as on a real board."""
-        stage = self.folder / "stage"
-        image.stage("host", stage, [Path(self.service["ca_der"])])
-        command = [sys.executable, "-m", "mpremote", "connect", self.board["port"]]
-        command += ["fs", "cp", "-r", f"{stage}/.", ":", "+", "reset"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_HANG_S)
+        """Bring the firmware to the board, as to a real one."""
+        command = [sys.executable, "-m", "tools.deploy", "--port", self.board["port"]]
+        command += ["--board", "host", "--cert", self.service["ca_der"]]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_HANG_S, cwd=image.ROOT
+        )
         if done.returncode:
-            raise BenchError(f"mpremote: {done.stdout}{done.stderr}")
+            raise BenchError(f"{done.stdout}{done.stderr}")
 
     def console(self):
         """Return the board's console, JSON mode on."""

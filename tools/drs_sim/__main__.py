@@ -19,7 +19,7 @@ from tools.drs_sim.sns_signer import Signer
 from tools.drs_sim.sntp import SntpServer
 from tools.drs_sim.store import Store, StoreError
 
-_HOST = "127.0.0.1"
+_LOOPBACK = "127.0.0.1"
 _KEEP_ALIVE_S = 75
 _TICK_S = 0.1
 _SAVE_S = 1.0
@@ -37,12 +37,12 @@ def main() -> int:
     given = arguments.parse()
     try:
         store = Store(str(given.state))
-        files = certs.prepare(given.state)
+        files = certs.prepare(given.state, given.host)
         given.ready.unlink(missing_ok=True)
         sockets = [
-            _bind(socket.SOCK_STREAM, given.port),
-            _bind(socket.SOCK_STREAM, given.control_port),
-            _bind(socket.SOCK_DGRAM, given.ntp_port),
+            _bind(socket.SOCK_STREAM, given.port, given.host),
+            _bind(socket.SOCK_STREAM, given.control_port, _LOOPBACK),
+            _bind(socket.SOCK_DGRAM, given.ntp_port, given.host),
         ]
     except (OSError, StoreError, ValueError) as error:
         print(f"drs_sim: {error}", file=sys.stderr)
@@ -65,7 +65,7 @@ async def _serve(sim, sockets, files, given):
     service_socket, desk_socket, ntp_socket = sockets
     context = certs.server_context(files)
     sim.faults.watch(BadCertificates(context, files, sim.faults.take_certificate))
-    places = announce.Places(*(f"{_HOST}:{bound.getsockname()[1]}" for bound in sockets))
+    places = announce.Places(*("%s:%d" % bound.getsockname() for bound in sockets))
     sim.topic.press.service_url = places.service
     sim.topic.press.signer = Signer(files)
     service = _server(
@@ -110,16 +110,16 @@ def _server(app, **options):
     )
 
 
-def _bind(kind, port):
+def _bind(kind, port, host):
     # Named outright: asyncio turns Nagle's delay off only where it can see that this is TCP.
     protocol = socket.IPPROTO_TCP if kind == socket.SOCK_STREAM else socket.IPPROTO_UDP
     bound = socket.socket(socket.AF_INET, kind, protocol)
     if kind == socket.SOCK_STREAM:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((_HOST, port))
+        bound.bind((host, port))
     except OSError as error:
-        raise OSError(f"port {port}: {error.strerror}") from error
+        raise OSError(f"port {port} of {host}: {error.strerror}") from error
     return bound
 
 

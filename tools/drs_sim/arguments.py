@@ -1,6 +1,7 @@
 """The command line; what is wrong with it is one clear line, and exit status 2."""
 
 import argparse
+import ipaddress
 import time
 from pathlib import Path
 
@@ -18,6 +19,12 @@ def parse() -> argparse.Namespace:
     parser = _Parser(prog="drs_sim", description="A Dash Replenishment Service on loopback.")
     for name in ("--port", "--control-port", "--ntp-port"):
         parser.add_argument(name, type=_port, default=0, help="0 (default): any free port")
+    parser.add_argument(
+        "--host",
+        type=_address,
+        default="127.0.0.1",
+        help="IPv4 address of this computer for service and time, where a board is to reach them",
+    )
     parser.add_argument("--speed", type=_speed, help="virtual seconds a second, default 1")
     parser.add_argument(
         "--time",
@@ -59,6 +66,15 @@ def _port(text):
     if not 0 <= value <= 65535:
         raise argparse.ArgumentTypeError(f"not a port: {text}")
     return value
+
+
+def _address(text):
+    try:
+        if ipaddress.IPv4Address(text).is_unspecified:
+            raise ValueError("a certificate needs one address")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not an address of this computer: {error}") from error
+    return text
 
 
 def _speed(text):

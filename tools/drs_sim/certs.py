@@ -49,8 +49,10 @@ class Authority:
     cert: x509.Certificate
 
 
-def prepare(state: Path) -> CertFiles:
+def prepare(state: Path, host: str = "127.0.0.1") -> CertFiles:
     """Return the certificate files of a state file; the authority is kept, the leaf is fresh.
+
+    `host`: an IPv4 address that the leaf is for, beside loopback.
 
     Raises OSError or ValueError where the kept files cannot be read or written.
     """
@@ -65,7 +67,9 @@ def prepare(state: Path) -> CertFiles:
         write(files.ca_key, key_pem(authority.key))
         write(files.ca_pem, authority.cert.public_bytes(_PEM), mode=0o644)
     write(files.ca_der, authority.cert.public_bytes(serialization.Encoding.DER), mode=0o644)
-    write(files.server_pem, make_leaf(authority))
+    name = x509.IPAddress(ipaddress.ip_address(host))
+    names = HOST_NAMES if name in HOST_NAMES else (*HOST_NAMES, name)
+    write(files.server_pem, make_leaf(authority, names=names))
     return files
 
 

@@ -61,6 +61,7 @@ class Board:
             "f": self._feed_watchdog,
             "P": self._count_program,
             "E": self._count_erase,
+            "o": self._note_output,
             "X": self._cut,
             "s": self._sleep,
             "r": self._reset,
@@ -193,6 +194,9 @@ class Board:
         self.power_off()
         self._events.emit("cut", op=self._faults.cut_after)
         self.is_cut = True
+
+    def _note_output(self, pin_and_level: bytes) -> None:
+        self._events.emit("pin", pin=pin_and_level[0], level=pin_and_level[1])
 
     def _sleep(self, time_ms: bytes) -> None:
         duration_s = int(time_ms) / 1000

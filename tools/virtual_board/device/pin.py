@@ -2,9 +2,10 @@
 
 from micropython import const
 from umachine import PinBase
-from vb_core import ask
+from vb_core import ask, tell
 
 _ANALOGUE = const(0x61)
+_OUTPUT = const(0x6F)
 
 
 class Pin(PinBase):
@@ -19,24 +20,32 @@ class Pin(PinBase):
     def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
         self.id = id.id if isinstance(id, Pin) else id
         self._level = 0
+        self._drives = False
         self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
+        self._drives = mode == Pin.OUT or (self._drives and mode == -1)
         if value is not None or pull == Pin.PULL_UP:
-            self._level = 1 if value is None else int(bool(value))
+            self._set(1 if value is None else value)
+
+    def _set(self, level):
+        level = int(bool(level))
+        if self._drives and level != self._level:
+            tell(_OUTPUT, bytes((self.id, level)))
+        self._level = level
 
     def value(self, *args):
         if not args:
             return self._level
-        self._level = int(bool(args[0]))
+        self._set(args[0])
 
     __call__ = value
 
     def on(self):
-        self._level = 1
+        self._set(1)
 
     def off(self):
-        self._level = 0
+        self._set(0)
 
     def irq(self, handler=None, trigger=3, *, wake=None):
         return None

@@ -1,0 +1,202 @@
+"""MicroPython's prompt on a board, for tools: whatever ran there stopped, files written whole."""
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import time
+
+import serial
+from mpremote.transport import TransportError
+from mpremote.transport_serial import SerialTransport
+from serial.tools import list_ports
+
+_WAIT_S = 60
+_TRY_S = 2
+_REOPEN_S = 0.2
+_WATCHDOG_MS = 60000
+_CHUNK = 384
+_ASLEEP = """\
+no answer yet. A board that sleeps hears nothing: press its reset button (EN), or take its power
+away and give it back; a battery board listens for ten seconds after that."""
+# The device's half; what was running makes room for it. Its names begin with an underscore, since
+# others may be there.
+_DEVICE = """\
+import binascii, gc, hashlib, json, machine, os, sys
+for _m in list(sys.modules):
+    if (_m + ".").startswith(("app.", "asyncio.", "board.", "hal.", "lowtide.")):
+        del sys.modules[_m]
+        globals().pop(_m, None)
+gc.collect()
+_dog = machine.WDT(timeout=%d)
+_tmp = "/deploy.tmp"
+def _hash(path):
+    h = hashlib.sha256()
+    with open(path, "rb") as f:
+        while True:
+            data = f.read(512)
+            if not data:
+                return binascii.hexlify(h.digest()).decode()
+            h.update(data)
+def _walk(path, act):
+    _dog.feed()
+    try:
+        entries = list(os.ilistdir(path))
+    except OSError:
+        act(path)
+        return
+    for entry in entries:
+        _walk(path + "/" + entry[0], act)
+def _list(*names):
+    def act(path):
+        try:
+            print(json.dumps((path, _hash(path))))
+        except OSError:
+            pass
+    for name in names:
+        _walk(name, act)
+def _copy(source):
+    with open(source, "rb") as f, open(_tmp, "wb") as g:
+        while True:
+            data = f.read(512)
+            if not data:
+                break
+            g.write(data)
+def _place(path):
+    parts = path.split("/")
+    for n in range(2, len(parts)):
+        try:
+            os.mkdir("/".join(parts[:n]))
+        except OSError:
+            pass
+    os.rename(_tmp, path)
+def _remove(path):
+    _walk(path, os.remove)
+    def prune(folder):
+        for entry in os.ilistdir(folder):
+            prune(folder + "/" + entry[0])
+        os.rmdir(folder)
+    try:
+        prune(path)
+    except OSError:
+        pass
+"""
+
+
+class BoardError(Exception):
+    """The board does not do what it is told; the text says what to do."""
+
+
+class Target:
+    """A board's prompt, its program stopped. It restarts by itself if the line goes dead."""
+
+    def __init__(self, port, say):
+        self._port = port
+        self._transport = None
+        try:
+            self._open()
+        except (TransportError, serial.SerialException):
+            there = ", ".join(p.device for p in list_ports.comports()) or "none"
+            raise BoardError(
+                f"cannot open {port}: in use, or not there (USB of the chip's own is gone while "
+                f"it sleeps); ports: {there}"
+            ) from None
+        self._stop_program(say)
+        self.run(_DEVICE % _WATCHDOG_MS)
+
+    def _open(self):
+        if self._transport is None:
+            self._transport = SerialTransport(self._port)
+
+    def _stop_program(self, say):
+        end = time.monotonic() + _WAIT_S
+        hint = _ASLEEP
+        while not self._prompt():
+            if time.monotonic() > end:
+                raise BoardError(f"no answer in {_WAIT_S} s")
+            if hint:
+                say(hint)
+            hint = None
+
+    def _prompt(self):
+        # Whether the prompt came. No soft reset: a boot.py that is broken would not come back.
+        try:
+            self._open()
+            # mpremote prints what it heard instead of a prompt.
+            with contextlib.redirect_stdout(io.StringIO()):
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_TRY_S)
+            return True
+        except (serial.SerialException, OSError):
+            # The port went away, and comes back with the board.
+            self._transport = None
+            time.sleep(_REOPEN_S)
+        except TransportError:
+            pass
+        return False
+
+    def run(self, source):
+        """Run `source` on the board; return what it printed."""
+        try:
+            return self._transport.exec(source).decode()
+        except (TransportError, serial.SerialException, OSError) as e:
+            raise BoardError(f"the board did not answer: {e}") from None
+
+    def call(self, name, *args):
+        """Call a function of the device's half; return what it printed."""
+        return self.run(f"_dog.feed()\n{name}({', '.join(map(repr, args))})")
+
+    def about(self):
+        """Return `(machine's description, (major, minor) of MicroPython)`."""
+        text = self.run("s = sys.implementation; print(json.dumps((s._machine, s.version[:2])))")
+        described, version = json.loads(text)
+        return described, tuple(version)
+
+    def root(self):
+        """Return the paths in the root."""
+        return json.loads(self.run("print(json.dumps(['/' + e[0] for e in os.ilistdir('/')]))"))
+
+    def hashes(self, *names):
+        """Return `{path: SHA-256}` of all files below these paths that there are."""
+        lines = self.call("_list", *names).splitlines()
+        return dict(json.loads(line) for line in lines if line.startswith("["))
+
+    def put(self, path, content, same=None):
+        """Write a file whole or not at all; `same`: a path on the device with that content."""
+        if same:
+            self.call("_copy", same)
+        else:
+            self.run("_f = open(_tmp, 'wb')")
+            for at in range(0, len(content), _CHUNK):
+                chunk = base64.b64encode(content[at : at + _CHUNK]).decode()
+                self.run(f"_dog.feed(); _f.write(binascii.a2b_base64('{chunk}'))")
+            self.run("_f.close()")
+        # A file of no bytes prints nothing else either.
+        if self.run("print(_hash(_tmp))").split()[-1] != sha256(content):
+            raise BoardError(f"{path} reads back other bytes: bad cable, or worn-out flash")
+        self.call("_place", path)
+
+    def remove(self, path):
+        """Remove a file or a folder with all in it."""
+        self.call("_remove", path)
+
+    def free(self):
+        """Return the bytes that are free."""
+        return int(self.run("s = os.statvfs('/'); print(s[0] * s[3])"))
+
+    def restart(self):
+        """Reset the board, which then starts what boot.py points to; let the port go."""
+        self.leave("machine.reset()")
+
+    def leave(self, source):
+        """Run `source`, which ends this prompt, and let the port go."""
+        with contextlib.suppress(TransportError, OSError):
+            self._transport.exec_raw_no_follow(source)
+            # Else closing the port may take back what is not sent yet.
+            self._transport.serial.flush()
+        self._transport.close()
+
+
+def sha256(content):
+    """Return the SHA-256 of `content`, as the board prints it."""
+    return hashlib.sha256(content).hexdigest()
