@@ -45,5 +45,5 @@ def parse_http(text):
     _, day, name, year, clock, zone = text.split(" ")
     month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(name) // 3 + 1
     if len(name) != 3 or zone != "GMT":
-        raise ValueError("not an HTTP date")
+        raise ValueError
     return parse_iso("%s-%02d-%sT%sZ" % (year, month, day, clock))

@@ -14,7 +14,6 @@ _SNTP_S = const(3)
 _POLLS_A_SECOND = const(20)
 _POLL_S = const(0.05)
 _NTP_TO_UNIX = const(2208988800)
-_ERA_S = const(1 << 32)
 
 
 class Link:
@@ -102,11 +101,10 @@ class Link:
                 raise Fault("no answer from %s" % host)
         finally:
             sock.close()
-        now_s, earliest_s = int.from_bytes(data[40:44], "big"), self.agent.earliest_s()
-        now_s -= _NTP_TO_UNIX
-        if now_s < earliest_s:
-            # Era 1 begins in 2036 (RFC 4330, section 3).
-            now_s += _ERA_S
-        if now_s - earliest_s >= _ERA_S >> 1:
+        earliest_s = self.agent.earliest_s()
+        since_s = int.from_bytes(data[40:44], "big") - _NTP_TO_UNIX - earliest_s
+        # Whichever era it is: the next one begins in 2036 (RFC 4330, section 3).
+        since_s &= 0xFFFFFFFF
+        if since_s >> 31:
             raise Fault("implausible time")
-        return now_s
+        return earliest_s + since_s

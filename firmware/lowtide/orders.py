@@ -7,8 +7,8 @@ import struct
 
 from micropython import const
 
-# Stored as their place in the list: only ever add at the end. Lists: in a constant tuple each text
-# takes 64 bytes of the 64-bit host's heap, and not 20.
+# Stored as their place in the list: only ever add at the end. All are lists here: in a constant
+# tuple each text takes 64 bytes of the 64-bit host's heap, and not 20.
 STATES = [
     "none",
     "attempt",
@@ -67,10 +67,8 @@ class Verdict:
     known, another event must come first), `repeat` if it would repeat an unanswered one."""
 
     def __init__(self, may, why, at_s=0, repeat=False):
-        self.may = may
-        self.why = why
-        self.at_s = at_s
-        self.repeat = repeat
+        self.may, self.why = may, why
+        self.at_s, self.repeat = at_s, repeat
 
 
 class Orders:
@@ -269,7 +267,6 @@ class Orders:
     def order_info(self, status, has_date, now_s):
         """GetOrderInfo knows the order for this slot; `status` as sent, `has_date` delivery."""
         self.bad_days = self.bad_day = 0
-        # To be split: a tuple of texts takes four times the heap.
         self._seen_open = status in ["Pending", "Authorized", "Processing"]
         lapse_s = now_s - self.ordered_at - self.config["order.resolution_window_s"]
         if status in ["Cancelled", "Canceled"]:

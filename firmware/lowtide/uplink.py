@@ -78,7 +78,7 @@ class Uplink:
         if verdict.may:
             await self._order(slot, now_s, verdict)
         elif forced:
-            agent.log("not ordered: " + verdict.why)
+            agent.log("not ordered: %s" % verdict.why)
         await self._report(slot, now_s)
 
     async def _ask(self, slot, now_s):
