@@ -4,6 +4,7 @@ READY := .venv/.ready
 BOARD ?= host
 PORT ?=
 CERT ?=
+FILE ?=
 STAGE := build/$(BOARD)
 
 help: ## this list
@@ -53,6 +54,14 @@ deploy: $(READY) port ## compile the agent, copy it to the board on PORT=, with 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m mpremote connect $(PORT) resume repl
 
+settings:
+	@test -n "$(FILE)" || { echo "say which settings: make provision PORT=\"$(PORT)\"\
+	 FILE=tools/provision/example.toml [CSV=FILE]"; exit 2; }
+
+provision: port settings $(READY) ## apply FILE= [CSV= SECRETS= REPORT= REGISTER=1] to the boards on PORT="a b c"
+	@$(PY) -m tools.provision $(FILE) --port $(PORT) $(addprefix --csv ,$(CSV)) \
+	  $(addprefix --secrets ,$(SECRETS)) $(addprefix --report ,$(REPORT)) $(if $(REGISTER),--register)
+
 prove: $(READY) ## everything exhaustive: interleavings, power cuts, a line cut at each byte, ten years; eight minutes
 	@$(PY) -m host_tests.prove
 
@@ -78,5 +87,5 @@ check: lint types test ## lint, types and test
 clean: ## remove build output and the virtual environment
 	rm -rf .venv build typings
 
-.PHONY: help demo browser test sim board port deploy console prove policy size bench lint types check clean
+.PHONY: help demo browser test sim board port deploy console settings provision prove policy size bench lint types check clean
 .DEFAULT_GOAL := help

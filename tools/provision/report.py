@@ -62,7 +62,10 @@ class Report:
         if self._path.suffix == ".json":
             rows = json.loads(text)
         else:
-            rows = list(csv.DictReader(io.StringIO(text), strict=True))
+            reader = csv.DictReader(io.StringIO(text), strict=True)
+            if tuple(reader.fieldnames) != FIELDS:
+                raise ValueError("columns")
+            rows = list(reader)
         rows = [{name: str(row[name]) for name in FIELDS} for row in rows]
         if any(row["result"] not in (GOOD, OPEN, FAILED) for row in rows):
             raise ValueError("result")

@@ -1,5 +1,6 @@
 """A run over boards: who gets which serial number, what is done, what the report says of it."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from tools.device import DeviceError, Stopped
@@ -32,6 +33,7 @@ class Run:
         self.results = {}
         every = [wanted, *(rows or {}).values()]
         secrets = {values[name] for values in every for name in values if is_secret(name)}
+        secrets |= {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in secrets}
         # The longest first, should one hold another.
         self._secrets = sorted(secrets - {""}, key=len, reverse=True)
 
