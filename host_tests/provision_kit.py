@@ -97,11 +97,23 @@ class FakeBoard:
         return {"set": list(changes)}
 
     def _selftest(self, _):
-        for step in STEPS:
-            why = self.fails.get(step)
-            self.say(f"{step}: FAILED: {why}" if why else f"{step}: ok")
         missing = self._status("")["missing"]
+        fails = self.fails
         if missing:
-            return {"ok": False, "error": "failed: wifi"}
-        failed = next(iter(self.fails), None)
+            fails = {"token": f"not configured yet: register, or set {missing}"} | fails
+        for step in STEPS:
+            self.say(f"{step}: FAILED: {fails[step]}" if step in fails else f"{step}: ok")
+        failed = next((step for step in STEPS if step in fails), None)
         return {"ok": False, "error": f"failed: {failed}"} if failed else {"selftest": "ok"}
+
+    def _register(self, rest):
+        uri, _, query = rest.partition("?")
+        if not query:
+            return {"link": f"https://amazon.example/ap/oa?redirect_uri={uri}"}
+        fields = dict(field.split("=") for field in query.split("&"))
+        if "error" in fields:
+            raise ValueError(fields["error"])
+        self.settings["lwa.refresh_token"] = "Atzr|of " + fields["code"]
+        if len(self.slots) == 1 and not self.settings.get("slot.id"):
+            self.settings["slot.id"] = next(iter(self.slots))
+        return {"slots": self.slots, "slot": self.settings.get("slot.id", "")}

@@ -7,7 +7,7 @@ import secrets
 import select
 import sys
 import time
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import segno
 
@@ -20,8 +20,8 @@ from tools.provision.settings import InputError
 _PATIENCE_S = 1800
 _WORD_S = 60
 _LOOK_S = 0.3
-# The device reads the code's answer and its slots over the network, inside a wake's budget.
-_EXCHANGE_S = 60
+# What the device is told of the address; as it stands there, which is how it goes on.
+_FIELDS = ("code", "scope", "error", "error_description")
 _WHITE_ON_BLACK = "\x1b[97;40m"
 _PLAIN = "\x1b[0m"
 
@@ -61,7 +61,7 @@ class Registrar:
         state = secrets.token_urlsafe(12)
         link = f"{device.command('register ' + self.uri)['link']}&state={state}"
         self._ask(serial, link)
-        outcome = _Outcome(device, serial, self.uri, state, slot)
+        outcome = _Outcome(board, self.uri, state, slot)
         self._server.take = outcome.take
         try:
             self._wait(device, outcome)
@@ -74,7 +74,10 @@ class Registrar:
     def _ask(self, serial, link):
         self._say(f"\n{serial}: open this link in a browser here, and allow the device to order:")
         self._say(f"\n{link}\n")
-        self._say(code(link, sys.stdout.isatty()))
+        drawn = code(link, sys.stdout.isatty())
+        with contextlib.suppress(UnicodeEncodeError):
+            drawn.encode(sys.stdout.encoding)
+            self._say(drawn)
         self._say(
             "Or scan the code with a phone. There the last page will not load: copy its address"
             " and paste it here."
@@ -147,27 +150,22 @@ class Registrar:
 class _Outcome:
     """What became of one registration; `done` once the device has answered."""
 
-    def __init__(self, device, serial, uri, state, slot):
-        self.serial = serial
-        self._device, self._uri, self._state, self._slot = device, uri, state, slot
+    def __init__(self, board, uri, state, slot):
+        self.serial = board.serial
+        self._board, self._uri, self._state, self._slot = board, uri, state, slot
         self.done = False
         self.error = None
         self.slots, self.slot = {}, ""
 
     def take(self, address):
         """Hand the address to the device, if it is this registration's. Return `(is it, page)`."""
-        try:
-            query = parse_qs(urlsplit(address).query)
-        except ValueError:
-            query = {}
-        if self.done or query.get("state") != [self._state]:
+        fields = dict(field.partition("=")[::2] for field in address.partition("?")[2].split("&"))
+        if self.done or fields.get("state") != self._state:
             return False, page.unexpected()
-        names = ("code", "scope", "error", "error_description")
-        fields = {name: query[name][0] for name in names if name in query}
+        query = "&".join(f"{name}={fields[name]}" for name in _FIELDS if name in fields)
         self.done = True
         try:
-            line = f"register {self._uri}?{urlencode(fields)}"
-            answer = self._device.command(line, "register", _EXCHANGE_S)
+            answer = self._board.job(f"register {self._uri}?{query}", "register")
         except DeviceError as e:
             self.error = e
             return True, page.failed(self.serial, str(e))
