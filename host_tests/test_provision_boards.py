@@ -1,15 +1,19 @@
-"""Provisioning of virtual boards, over the firmware's own console, against the service."""
+"""Provisioning and registration of virtual boards, over the firmware's own console."""
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import browser
 import pytest
 from drs_sim_kit import START, Sim
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tools import image
 from tools.device import Device
@@ -146,3 +150,93 @@ def test_ten_boards_one_unplugged_half_way_and_the_second_run_finishes_it(factor
     assert [serial_of(board) for board in factory.boards] == serials
     for text in (said, more, factory.report.read_text()):
         assert PASSWORD not in text and not [secret for secret in secrets if secret in text]
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    driver = browser.start(tmp_path / "chromium")
+    # The simulator's certificate is of a CA of its own, which no browser knows. Of the
+    # connections that matter the board makes its own judgement.
+    driver.execute_cdp_cmd("Security.setIgnoreCertificateErrors", {"ignore": True})
+    yield driver
+    driver.quit()
+
+
+class Clerk:
+    """Runs the tool with --register, and reads what it says."""
+
+    def __init__(self, factory, settings, *options):
+        self._process = factory.start(settings, "--register", "--redirect-port", "0", *options)
+        self.said = ""
+
+    def until(self, pattern):
+        """Read on until the pattern comes; return the match."""
+        start = len(self.said)
+        while not (found := re.compile(pattern).search(self.said, start)):
+            line = self._process.stdout.readline()
+            assert line, self.said
+            self.said += line
+        return found
+
+    def end(self):
+        """Read the rest; return the exit status."""
+        self.said += self._process.communicate(timeout=90)[0]
+        return self._process.returncode
+
+
+def answer(chromium, link, button, *without):
+    """Open the link as the customer, press the button; return what the browser ends on."""
+    chromium.get(link)
+    for slot in without:
+        chromium.find_element(By.CSS_SELECTOR, f"input[value='{slot}']").click()
+    chromium.find_element(By.CSS_SELECTOR, f"button[value='{button}']").click()
+    WebDriverWait(chromium, 90).until(lambda _: "/ap/oa" not in chromium.current_url)
+    return chromium.find_element(By.TAG_NAME, "body").text
+
+
+def test_boards_are_registered_in_a_browser_one_after_the_other(factory, chromium):
+    client = factory.sim.post("/clients", model=MODEL, slots=[SLOT])
+    (factory.folder / "batch.csv").write_text("device.serial\nLT-1\nLT-2\nLT-3\n")
+    page = f'page = "{factory.sim.ready["drs"]}/ap/oa"\n'
+    settings = factory.settings(page)
+    text = re.sub(
+        r'client_id = ".*"', f'client_id = "{client["client_id"]}"', settings.read_text()
+    )
+    settings.write_text(text)
+    for _ in range(3):
+        factory.board()
+    batch = ("--csv", factory.folder / "batch.csv")
+    clerk = Clerk(factory, settings, *batch)
+
+    for serial in ("LT-1", "LT-2"):
+        clerk.until(f"{serial}: open this link")
+        link = clerk.until(r"https://\S+/ap/oa\?\S+")[0]
+        if serial == "LT-1":
+            text = answer(chromium, link, "allow")
+            assert "Your device is registered" in text and f"orders {SLOT} by itself" in text
+        else:
+            text = answer(chromium, link, "deny")
+            assert "Your device is not registered" in text and "access_denied" in text
+    clerk.until("LT-3: open this link")
+    text = answer(chromium, clerk.until(r"https://\S+/ap/oa\?\S+")[0], "allow", SLOT)
+    assert f"Reordering of {SLOT} is off" in text
+    assert clerk.end() == 1 and "2 good, 1 not good" in clerk.said
+    assert "█" in clerk.said and f"1  {SLOT}  <- this one" in clerk.said
+    rows = factory.rows()
+    assert {serial: row["result"] for serial, row in rows.items()} == {
+        "LT-1": "good",
+        "LT-2": "failed",
+        "LT-3": "good",
+    }
+    assert "access_denied" in rows["LT-2"]["reason"]
+
+    again = Clerk(factory, settings, *batch)
+    again.until("LT-2: open this link")
+    text = answer(chromium, again.until(r"https://\S+/ap/oa\?\S+")[0], "allow")
+    assert "Your device is registered" in text
+    assert again.end() == 0 and again.said.count("open this link") == 1, again.said
+
+    state = factory.sim.state()
+    assert sorted(device["serial"] for device in state["devices"]) == ["LT-1", "LT-2", "LT-3"]
+    everything = clerk.said + again.said + factory.report.read_text()
+    assert "Atz" not in everything and "code=" not in everything and PASSWORD not in everything
