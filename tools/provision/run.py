@@ -49,7 +49,8 @@ class Run:
             self._each(self._connect, ports, len(ports))
             given = self._given()
             # A person can only allow one device at a time.
-            self._each(lambda port: self._work(port, given[port]), given, len(ports))
+            workers = 1 if self._registrar else len(ports)
+            self._each(lambda port: self._work(port, given[port]), given, workers)
         finally:
             for board in self._boards.values():
                 board.close()
