@@ -246,8 +246,10 @@ def test_a_report_is_read_back_as_it_was_written(path):
     report.put("S-1", "/dev/a", GOOD, 'said "no", then yes; fine', "0.1.0")
     report.put("S-2", "/dev/b", OPEN, "settings")
     report.put("S-2", "/dev/b", FAILED, "wifi, no such network")
-    report.put("", "/dev/c", FAILED, "no answer")
+    report.put("", "/dev/c", GOOD)
     kept = report.rows
+    report.put("", "/dev/d", FAILED, "no such port")
+    assert len(report.rows) == 4
     report.close()
     again = Report(path)
     assert again.rows == kept and len(kept) == 3

@@ -280,7 +280,7 @@ def test_the_customers_network_is_not_the_factorys_to_test(bench, monkeypatch):
         monkeypatch.delenv(name)
     board = bench.board()
     assert bench.run(board)[0] == 0
-    untested = "token: not configured yet: register, or set lwa.refresh_token"
+    untested = "not tested: token: not configured yet: register, or set lwa.refresh_token"
     assert bench.result("A") == ("good", untested)
     broken = bench.board()
     broken.fails = {"gauge": "disconnected"}
@@ -333,6 +333,15 @@ def test_what_is_good_is_redone_where_it_is_no_longer_so(bench, change):
     assert board.settings["lwa.refresh_token"] and bench.result("A")[0] == "good"
 
 
+def test_changed_secrets_are_set_where_it_is_asked_for(bench, monkeypatch):
+    board = bench.board()
+    assert bench.run(board)[0] == 0
+    monkeypatch.setenv("LOWTIDE_WIFI_PASSWORD", "another one")
+    assert bench.run(board)[0] == 0 and not stored(board)
+    assert bench.run(board, options=["--again"])[0] == 0 and "selftest" in board.lines
+    assert board.settings["wifi.password"] == "another one" and set(bench.report()) == {"A"}
+
+
 def test_a_board_that_was_left_is_one_row_and_not_two(bench):
     board = bench.board()
     board.on["selftest"] = lambda _: board.unplug()
@@ -369,7 +378,7 @@ def test_an_interrupted_run_is_finished_by_the_next(bench, number, status):
     results = {serial: row["result"] for serial, row in bench.report().items()}
     assert results == {"A": "open", "B": "open", "C": "good"}
     if number == signal.SIGINT:
-        assert "1 good, 2 not good; the same command again finishes them" in said
+        assert "1 good, 2 not good; the same command again goes on with them" in said
         assert bench.result("A")[1] == "selftest: interrupted"
     for board in boards:
         board.on.clear()

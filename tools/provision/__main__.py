@@ -34,7 +34,8 @@ def main(arguments=None):
         path = given.report or _beside(given.csv or given.file)
         report = Report(path)
         show = Show(given.port, _STEPS, plain=given.register)
-        return _run(Run(wanted, report, show, stop, rows, registrar), given.port, show, path)
+        run = Run(wanted, report, show, stop, rows, registrar, given.again)
+        return _run(run, given.port, show, path)
     except InputError as e:
         for line in e.lines:
             print(f"provision: {line}", file=sys.stderr)
@@ -95,7 +96,7 @@ def _run(run, ports, show, path):
     results = [result for _, result, _ in run.results.values()]
     good = results.count(GOOD)
     rest = len(ports) - good
-    again = "; the same command again finishes them" if rest else ""
+    again = "; the same command again goes on with them" if rest else ""
     print(f"provision: {good} good, {rest} not good{again}; report: {path}")
     return status or (1 if rest else 0)
 
@@ -123,6 +124,7 @@ def _parser():
     add("--csv", type=Path, metavar="FILE", help=f"a row a board; first line: {SERIAL}, ...")
     add("--secrets", type=Path, metavar="FILE", help=".toml or .yaml, mode 0600")
     add("--report", type=Path, metavar="FILE", help=".csv or .json; default: beside the CSV file")
+    add("--again", action="store_true", help="do what is good anew too: secrets have changed")
     add("--register", action="store_true", help="have each board registered with Amazon")
     add(
         "--redirect-port",

@@ -1,18 +1,18 @@
 """Registration: the device's link to a person, the person's consent back to the device."""
 
 import contextlib
-import http.server
+import functools
 import io
 import secrets
 import select
 import sys
 import time
-from urllib.parse import urlsplit
 
 import segno
 
 from tools.device import DeviceError, Stopped
 from tools.provision import page
+from tools.provision.listener import Listener
 from tools.provision.settings import InputError
 
 # How long a person may take. A device that is not registered yet goes to sleep ten minutes after
@@ -24,6 +24,7 @@ _LOOK_S = 0.3
 _FIELDS = ("code", "scope", "error", "error_description")
 _WHITE_ON_BLACK = "\x1b[97;40m"
 _PLAIN = "\x1b[0m"
+_say = functools.partial(print, flush=True)
 
 
 class Registrar:
@@ -40,10 +41,10 @@ class Registrar:
         InputError: the port is in use.
     """
 
-    def __init__(self, port, say=print, lines=None, stopped=bool):
+    def __init__(self, port, say=_say, lines=None, stopped=bool):
         self._say, self._lines, self._stopped = say, lines, stopped
         try:
-            self._server = _Server(("127.0.0.1", port), _Handler)
+            self._server = Listener(port)
         except OSError as e:
             why = f"localhost:{port}: {e.strerror}; choose another with --redirect-port"
             raise InputError(why) from e
@@ -59,7 +60,7 @@ class Registrar:
         """
         device, serial = board.device, board.serial
         state = secrets.token_urlsafe(12)
-        link = f"{device.command('register ' + self.uri)['link']}&state={state}"
+        link = f"{board.job('register ' + self.uri)['link']}&state={state}"
         self._ask(serial, link)
         outcome = _Outcome(board, self.uri, state, slot)
         self._server.take = outcome.take
@@ -171,44 +172,6 @@ class _Outcome:
             return True, page.failed(self.serial, str(e))
         self.slots, self.slot = answer["slots"], answer["slot"] or self._slot
         return True, page.registered(self.serial, self.slots, self.slot)
-
-
-class _Server(http.server.HTTPServer):
-    """Answers one request when told to. `take(address) -> (taken, page)`, or None."""
-
-    take = None
-    timeout = 0
-    # Two runs must not share a port: each would get some of the other's answers.
-    allow_reuse_port = False
-
-    def handle_error(self, request, client_address):
-        """Say nothing: the traceback of a browser that went away helps nobody."""
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    # A browser opens connections that it never uses.
-    timeout = 2
-
-    def do_GET(self):
-        """Take the browser's address; the answer is the page that it ends on."""
-        taken, body = False, page.unexpected()
-        if self.server.take and urlsplit(self.path).path == "/":
-            taken, body = self.server.take(self.path)
-        self.send_response(200 if taken else 404)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        # The address holds the code: it goes to nobody, and the page loads nothing.
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header(
-            "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"
-        )
-        self.end_headers()
-        with contextlib.suppress(ConnectionError):
-            self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Log nothing: the address holds the code."""
 
 
 def code(link, is_terminal):

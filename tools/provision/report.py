@@ -36,6 +36,8 @@ class Report:
             raise InputError(f"{path}: {e.strerror}") from e
         except (ValueError, KeyError, TypeError, csv.Error) as e:
             raise InputError(f"{path}: not a report of this tool; move it away") from e
+        # A board that got no serial number and is not good is as new, or was a wrong port.
+        rows = [row for row in rows if row["serial"] or row["result"] == GOOD]
         self._rows = {self._key(row["serial"], row["port"]): row for row in rows}
         if len(self._rows) < len(rows):
             raise InputError(f"{path}: a serial number is in it twice; keep one row")

@@ -22,11 +22,12 @@ class Run:
         report, show: where it is kept and shown.
         stop: a `threading.Event`; once set every board is left as it is, soon.
         registrar: registers each board; None: nobody does.
+        again: what the report calls good is done anew too.
     """
 
-    def __init__(self, wanted, report, show, stop, rows=None, registrar=None):
+    def __init__(self, wanted, report, show, stop, rows=None, registrar=None, again=False):
         self._wanted, self._report, self._show = wanted, report, show
-        self._stop, self._rows, self._registrar = stop, rows, registrar
+        self._stop, self._rows, self._registrar, self._again = stop, rows, registrar, again
         self._boards = {}
         # The serial number under which the report has each port's board.
         self._at = {}
@@ -125,7 +126,8 @@ class Run:
 
     def _is_good(self, board, serial, settings):
         return (
-            self._report.result(serial) == (GOOD, board.version)
+            not self._again
+            and self._report.result(serial) == (GOOD, board.version)
             and not board.differing(settings)
             and (not self._registrar or board.is_set(_TOKEN))
         )
