@@ -248,6 +248,15 @@ def test_another_identity_forgets_the_registration(bench, monkeypatch):
     assert "set lwa.refresh_token" in bench.result("A")[1]
 
 
+def test_boards_that_wait_for_others_are_kept_awake(bench, monkeypatch):
+    monkeypatch.setattr("tools.provision.run._WORD_S", 0.2)
+    waiting, silent = bench.board(), bench.board()
+    silent.on["json"] = lambda _: None
+    assert bench.run(waiting, silent)[0] == 1 and bench.result("A")[0] == "good"
+    first = waiting.lines.index("time")
+    assert waiting.lines.count("time") > 3 and "selftest" in waiting.lines[first:]
+
+
 # Proof.
 
 

@@ -1,6 +1,7 @@
 """A run over boards: who gets which serial number, what is done, what the report says of it."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from tools.device import DeviceError, Stopped
@@ -12,6 +13,8 @@ from tools.provision.settings import SERIAL, is_secret
 # What the service knows a device by: whoever changes it registers anew.
 _IDENTITY = (SERIAL, "device.model", "lwa.client_id")
 _TOKEN = "lwa.refresh_token"
+# A battery board has its console for ten seconds after the last input: a word keeps it awake.
+_WORD_S = 4
 
 
 class Run:
@@ -28,7 +31,8 @@ class Run:
     def __init__(self, wanted, report, show, stop, rows=None, registrar=None, again=False):
         self._wanted, self._report, self._show = wanted, report, show
         self._stop, self._rows, self._registrar, self._again = stop, rows, registrar, again
-        self._boards = {}
+        self._boards, self._connecting, self._turns = {}, set(), {}
+        self._connected = threading.Event()
         # The serial number under which the report has each port's board.
         self._at = {}
         self.results = {}
@@ -47,17 +51,21 @@ class Run:
         for port in ports:
             self._boards[port] = Board(port, self._stop.is_set, self._heard(port))
         try:
-            self._each(self._connect, ports, len(ports))
+            self._connecting = set(ports)
+            self._each(self._connect, ports)
             given = self._given()
-            # A person can only allow one device at a time.
-            workers = 1 if self._registrar else len(ports)
-            self._each(lambda port: self._work(port, given[port]), given, workers)
+            if self._registrar:
+                # A person can only allow one device at a time, and expects them in this order.
+                self._turns = {port: threading.Event() for port in given}
+                self._each(lambda port: self._work_in_turn(port, given[port]), given)
+            else:
+                self._each(lambda port: self._work(port, given[port]), given)
         finally:
             for board in self._boards.values():
                 board.close()
 
-    def _each(self, what, ports, workers):
-        with ThreadPoolExecutor(workers) as pool:
+    def _each(self, what, ports):
+        with ThreadPoolExecutor(len(self._boards)) as pool:
             futures = [pool.submit(what, port) for port in ports]
             try:
                 wait(futures)
@@ -79,13 +87,22 @@ class Run:
         board = self._boards[port]
         self._show.step(port, "connect")
         try:
-            board.connect()
-        except DeviceError as e:
-            # It does not say who it is: the one that was left open there, if one was.
-            self._at[port] = self._report.left_at(port)
-            self._note(port, e)
-        else:
+            try:
+                board.connect()
+            finally:
+                self._connecting.discard(port)
+                if not self._connecting:
+                    self._connected.set()
             self._show.name(port, board.serial)
+            self._keep_awake(board, self._connected)
+        except DeviceError as e:
+            # If it does not say who it is: the one that was left open there, if one was.
+            self._at[port] = board.serial or self._report.left_at(port)
+            self._note(port, e)
+
+    def _keep_awake(self, board, until):
+        while not until.wait(_WORD_S):
+            board.device.command("time")
 
     def _given(self):
         """Return `{port: serial number}` for the boards that there is one for."""
@@ -106,6 +123,19 @@ class Run:
                 self._note(port, DeviceError(why))
         return given
 
+    def _work_in_turn(self, port, serial):
+        ports = list(self._turns)
+        before = ports[: ports.index(port)]
+        try:
+            if before:
+                self._keep_awake(self._boards[port], self._turns[before[-1]])
+            self._work(port, serial)
+        except DeviceError as e:
+            self._at[port] = self._boards[port].serial
+            self._note(port, e)
+        finally:
+            self._turns[port].set()
+
     def _work(self, port, serial):
         board = self._boards[port]
         settings = self._wanted | (self._rows or {}).get(serial, {})
@@ -115,9 +145,10 @@ class Run:
             self._done(port, GOOD, "already, and unchanged")
             return
         try:
-            self._show.step(port, "settings")
+            if self._stop.is_set():
+                raise Stopped("interrupted")
             self._store(board, serial, settings)
-            if self._registrar and not board.is_set(_TOKEN):
+            if self._registrar and (self._again or not board.is_set(_TOKEN)):
                 self._registrar.register(board, settings.get("slot.id", ""))
             self._report_step(port, "selftest")
             self._note(port, note=board.selftest())
