@@ -126,6 +126,9 @@ class App:
             await asyncio.wait_for(uplink.run(), budget_s)
         except asyncio.TimeoutError:
             self.agent.uplink_failed("uplink took more than %d s" % _UPLINK_BUDGET_S)
+        except MemoryError:
+            # What a person types may have taken it.
+            self.agent.uplink_failed("out of memory")
         finally:
             self._radio_taken = False
         if self._links is network:

@@ -39,8 +39,8 @@ class Console:
     def __init__(self, agent, config, log, gauge, time_s, set_time, write):
         self.agent, self.config, self.log, self.gauge = agent, config, log, gauge
         self.time_s, self.set_time, self._write = time_s, set_time, write
-        self.json = self._hidden = False
-        self._line = bytearray()
+        self.json = False
+        self._drop()
         # What `calibrate` has of a bin's two ends.
         self.ends: dict[str, tuple] = {}
         self._running = None
@@ -59,7 +59,11 @@ class Console:
                 await asyncio.sleep(1)
                 continue
             self.heard = True
-            self.feed(data)
+            try:
+                self.feed(data)
+            except MemoryError:
+                # An uplink has it: what was being typed is not to count.
+                self._lost = True
             if self._running:
                 # What is typed meanwhile waits.
                 try:
@@ -81,8 +85,9 @@ class Console:
         for byte in data:
             line = self._line
             if byte in b"\r\n":
-                self._drop()
-                self._enter(line)
+                # A long line is not to be in memory three times.
+                line = None
+                self._enter()
             elif byte in b"\x03\x15":
                 # Ctrl-C, Ctrl-U.
                 if byte == 3 and not line:
@@ -99,7 +104,7 @@ class Console:
                     self._hidden = self._hidden or any([word in tail for word in _HIDDEN])
 
     def _drop(self):
-        self._line, self._hidden = bytearray(), False
+        self._line, self._hidden, self._lost = bytearray(), False, False
 
     def _back(self, line):
         if line and 31 < line[-1] < 127:
@@ -114,16 +119,19 @@ class Console:
         if not self.json:
             self._write(text)
 
-    def _enter(self, line):
+    def _enter(self):
         # Exactly one answer, whatever was typed; none to an empty line.
         self._say("\n")
-        as_json, answer = self.json, None
+        as_json, answer, line, lost = self.json, None, self._line, self._lost
+        self._drop()
         try:
+            if lost:
+                raise MemoryError
             if len(line) > _MAX_LINE:
                 raise ValueError("line longer than %d characters; nothing done" % _MAX_LINE)
             if line:
-                words = bytes(line).decode().split(None, 1) + ["", ""]
-                answer = self._command(words[0], words[1].strip())
+                line = str(line, "utf-8").split(None, 1) + ["", ""]
+                answer = self._command(line[0], line[1].strip())
         except Exception as e:  # noqa: BLE001 - the console outlives whatever a command meets
             answer = _failed(e)
         if not self._running:
@@ -177,4 +185,6 @@ class Console:
 def _failed(e):
     if isinstance(e, UnicodeError):
         return {"error": "not UTF-8; nothing done"}
+    if isinstance(e, MemoryError):
+        return {"error": "out of memory; nothing done: try again when the uplink is over"}
     return {"error": str(e) or type(e).__name__}

@@ -5,7 +5,6 @@ blocks, several times, and what is free is filled up; then the raw flash is read
 Loaded when somebody types it.
 """
 
-import errno
 import json
 import os
 
@@ -16,6 +15,8 @@ from lowtide.config import SECRET, names, point
 _BLOCK = const(4096)
 # Writes of 128 bytes at most until the log, two blocks, has moved twice, and as many in hand.
 _WRITES = const(200)
+# MicroPython's errno does not name it.
+_ENOSPC = const(28)
 _PIECE = const(16)
 _STEP = const(64)
 
@@ -69,5 +70,5 @@ def _fill(f, feed):
             f.write(piece)
             feed()
     except OSError as e:
-        if e.errno != errno.ENOSPC:
+        if e.errno != _ENOSPC:
             raise
