@@ -2,7 +2,7 @@
 
 import sys
 
-from micropython import const
+from micropython import const, kbd_intr
 
 import board
 import hal
@@ -24,6 +24,10 @@ _CONSOLE_UNCONFIGURED_S = const(600)
 _CONSOLE_SAFE_S = const(60)
 _CONSOLE_BATTERY_S = const(10)
 _FOR_EVER_S = const(1 << 29)
+# While the console reads, Ctrl-C is its own: it drops a line, and leaves on an empty one. What
+# interrupts at any point then is Ctrl-\.
+_CTRL_C = const(3)
+_CTRL_BACKSLASH = const(28)
 # What the uplink may keep in RTC memory beside the agent's schedule, in bytes.
 _RTC_ROOM = const(1700)
 
@@ -33,7 +37,8 @@ class App:
 
     def __init__(self, feed):
         self._feed, self._awake_since = feed, hal.ticks_ms()
-        self.log = Log(hal.time_s, sys.stdout.write)
+        self.time_s, self.write = hal.time_s, sys.stdout.write
+        self.log = Log(hal.time_s, self.write)
         self.config = Config(Store("/config.rec"))
         self.gauge = Gauge(board.gauge(hal), self.config, board.TABLE)
         self.agent = Agent(
@@ -52,8 +57,10 @@ class App:
         self._use = Store("/use.rec")
         if not kept:
             self.agent.forecast.resume(self._use.load())
-        self._uplink = self._context = None
+        self._links = self._context = None
         self._radio_taken = False
+        # A registration between its two steps.
+        self.begun = {}
 
     def resume(self, started_by):
         """Go on after this kind of start (see `hal.started_by`)."""
@@ -81,10 +88,15 @@ class App:
             return
         import asyncio
 
-        if asyncio.run(self.attended()) == "reboot":
+        left = asyncio.run(self.attended())
+        if left == "reboot":
             self.keep(False)
-            hal.clean_end()
-            hal.reset()
+        elif left == "wiped":
+            hal.keep(b"", "")
+        else:
+            return
+        hal.clean_end()
+        hal.reset()
 
     def step(self):
         """One measure step. Return why the uplink is due, or None."""
@@ -102,65 +114,78 @@ class App:
         """Run one uplink inside its budget; a measure wake never loads what this imports."""
         import asyncio
 
+        from lowtide.uplink import Uplink
+
         self.log("uplink: %s due" % due)
-        uplink = self._network()
+        network = link, api = self._network()
+        uplink = Uplink(self.agent, link, api, self.set_time, self.keep)
+        uplink.resume(self._kept)
         budget_s = _UPLINK_BUDGET_S - hal.seconds_since(self._awake_since)
         self._radio_taken = True
         try:
             await asyncio.wait_for(uplink.run(), budget_s)
         except asyncio.TimeoutError:
             self.agent.uplink_failed("uplink took more than %d s" % _UPLINK_BUDGET_S)
+        except MemoryError:
+            # What a person types may have taken it.
+            self.agent.uplink_failed("out of memory")
         finally:
             self._radio_taken = False
-        if self._uplink is uplink:
+        if self._links is network:
             # Else a setting has changed meanwhile: the token may be another account's.
             self._kept = uplink.pack(_RTC_ROOM)
         self._use.save(self.agent.forecast.pack(self._use.load()))
 
     def _network(self):
-        # Built at the first use, and anew where a setting has changed.
-        uplink = self._uplink
-        if uplink is None:
+        # -> link, api; built at the first use, and anew where a setting has changed.
+        if self._links is None:
             from lowtide.drs import Drs
             from lowtide.link import Link
-            from lowtide.uplink import Uplink
 
-            agent, config = self.agent, self.config
-            link = Link(agent, hal.radio, self.set_time)
-            api = Drs(config, self._connect, hal.time_s)
-            uplink = Uplink(agent, link, api, self.set_time, self.keep)
-            uplink.resume(self._kept)
-            self._uplink = uplink
-        return uplink
+            link = Link(self.agent, hal.radio, self.set_time)
+            self._links = link, Drs(self.config, self.connect, hal.time_s)
+        return self._links
 
-    def _connect(self, host, port):
+    def connect(self, host, port):
+        """Return an `https.Connection` that is verified by the roots in `/certs`."""
         from lowtide import https
 
         if self._context is None:
             self._context = https.load_roots("/certs")
         return https.Connection(self._context, host, port, 15)
 
-    async def selftest(self, say):
-        """Run the self-test for the console. Return None, or what is wrong in one line."""
+    async def job(self, name, rest):
+        """Do for the console what takes its time: on the network, once, in an uplink's budget.
+
+        Return the answer. Raises ValueError: what went wrong and what to do.
+        """
         import asyncio
 
-        from lowtide.selftest import Selftest
-
         if self._radio_taken:
-            return "an uplink is under way; try again in a minute"
-        uplink, agent = self._network(), self.agent
-        test = Selftest(
-            self.config, self.gauge, hal.time_s, agent.clock_plausible(), uplink.link, uplink.api,
-            self._connect,
-        )  # fmt: skip
+            raise ValueError("an uplink is under way; try again in a minute")
+        if name == "selftest":
+            from lowtide.selftest import job
+        else:
+            from lowtide.register import job
+        link, api = self._network()
         self._radio_taken = True
+        kbd_intr(_CTRL_C)
         try:
-            await asyncio.wait_for(test.run(say), _UPLINK_BUDGET_S)
-            return test.failed and "failed: " + test.failed
+            answer = await asyncio.wait_for(job(name, rest, self, link, api), _UPLINK_BUDGET_S)
         except asyncio.TimeoutError:
-            return "took more than %d s" % _UPLINK_BUDGET_S
+            raise ValueError("took more than %d s" % _UPLINK_BUDGET_S)
         finally:
+            api.close()
+            link.down()
+            kbd_intr(_CTRL_BACKSLASH)
             self._radio_taken = False
+        if "wiped" in answer:
+            # It takes longer than that, and feeds the watchdog.
+            from lowtide.wipe import wipe
+
+            self.config_changed("")
+            wipe(self.config, hal.flash(), self._feed)
+        return answer
 
     def keep(self, radio=True):
         """Bring what a sleep must not lose to RTC memory; `radio`: it is switched on next."""
@@ -175,7 +200,7 @@ class App:
 
     def config_changed(self, name):
         """Let a new setting undo what an old one blocked; hosts and tokens are taken up anew."""
-        self._uplink, self._context, self._kept = None, None, b""
+        self._links, self._context, self._kept = None, None, b""
         self.agent.config_changed(name)
 
     def _window_s(self):
@@ -195,10 +220,13 @@ class App:
         console = Console(
             agent, config, self.log, self.gauge, hal.time_s, self.set_time, sys.stdout.write
         )
-        console.on_config, console.selftest = self.config_changed, self.selftest
+        console.on_config, console.job = self.config_changed, self.job
         task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
         began = heard = hal.ticks_ms()
         good = agent.safe
+        if self._window_s() < _FOR_EVER_S:
+            self.log("console: open until %d s without input" % self._window_s())
+        kbd_intr(_CTRL_BACKSLASH)
         while console.leave is None and not task.done():
             self._feed()
             self._awake_since = hal.ticks_ms()

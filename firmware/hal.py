@@ -17,15 +17,21 @@ def mount_root():
     Raises:
         OSError: the volume does not mount.
     """
-    import esp32
     import vfs
 
-    partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
+    partition = flash()
     vfs.umount("/")
     try:
         vfs.mount(vfs.VfsLfs2(partition, readsize=_READSIZE), "/")
     except OSError:
         vfs.mount(vfs.VfsLfs2(partition), "/")
+
+
+def flash():
+    """Return the partition of the root: `readblocks(number, buffer)`, `ioctl(4, 0)` blocks."""
+    import esp32
+
+    return esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
 
 
 def time_s():

@@ -122,17 +122,19 @@ def _say(folder, last):
 
 
 def test_it_says_where_it_is_and_how_a_board_gets_there(tmp_path):
-    found, text = _say(tmp_path, "config slot.id")
+    found, text = _say(tmp_path, "register http")
     for name in ("drs", "control", "ntp", "ca_pem", "ca_der"):
         assert found[name] in text
-    values = dict(re.findall(r"^config (\S+) (\S+)$", text, re.M))
+    values, alone = map(json.loads, re.findall(r"^config (\S+)$", text, re.M))
+    assert values["lwa.page"] == alone["lwa.page"] == found["drs"] + "/ap/oa"
+    assert set(values) - set(alone) == {"lwa.client_secret", "lwa.refresh_token", "slot.id"}
     assert f"https://{values['drs.host']}:{values['drs.port']}" == found["drs"]
     assert values["lwa.refresh_token"].startswith("Atzr|")
     assert {"lwa.client_id", "lwa.client_secret", "device.serial", "ntp.port"} < set(values)
 
 
 def test_a_restart_leaves_the_demo_devices_board_registered(tmp_path):
-    _say(tmp_path, "config slot.id")
+    _say(tmp_path, "register http")
     _, text = _say(tmp_path, "start again")
     assert "config" not in text
 

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from lowtide import config, console
+from lowtide.help import want
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -18,3 +21,31 @@ def test_every_make_target_that_the_readme_names_exists():
     named = set(re.findall(r"make ([a-z]+)", README)) - {"it"}
     makefile = (ROOT / "Makefile").read_text()
     assert {name for name in named if not re.search(rf"^{name}:", makefile, re.M)} == set()
+
+
+def settings():
+    """Return the table of settings as the firmware has it, in Markdown."""
+    lines = (ROOT / "firmware/lowtide/help.txt").read_text().splitlines()
+    told = {name: text for name, text, _ in (line.split("|") for line in lines)}
+    for name in config.names():
+        default = config.point(name)[1]
+        shown = "" if default == "" else f"`{default}`"
+        yield f"| `{name}` | {want(name)} | {shown} | {told[name]} |"
+
+
+def test_the_table_of_settings_is_the_firmwares():
+    table = "\n".join(settings())
+    assert table in README, f"README.md wants this table of settings:\n{table}"
+
+
+def test_help_knows_every_command_and_setting_and_no_other():
+    lines = (ROOT / "firmware/lowtide/help.txt").read_text().splitlines()
+    commands = " ".join((console.COMMANDS, console.JOBS, console.LEAVE)).split()
+    assert [line.split("|")[0] for line in lines[len(commands) :]] == list(config.names())
+    assert {line.split("|")[0] for line in lines[: len(commands)]} == set(commands)
+    for line in lines:
+        name, _, example = line.split("|")
+        if name not in commands and config.point(name)[0] != config.SECRET:
+            config.check(name, example)
+    for name in commands:
+        assert f"| `{name}" in README or f"`{name}`" in README, name

@@ -1,8 +1,8 @@
 """`calibrate` leads a person through an empty and a full bin. Loaded only when it is used."""
 
 
-def calibrate(gauge, config, ends, args):
-    """Take the step `args[0]`; return the answer. `ends` is the caller's to keep between steps.
+def calibrate(gauge, config, ends, step):
+    """Take a step; return the answer. `ends` is the caller's to keep between steps.
 
     `empty` and `full`, in either order, make the calibration of two points. `tare` moves the one
     there is to where the bin is empty now. A gauge that counts is set to 0 by `full`.
@@ -11,7 +11,6 @@ def calibrate(gauge, config, ends, args):
         ValueError: no such step, or too little between empty and full; nothing changed.
         GaugeFault: the sensor's own; nothing changed.
     """
-    step = " ".join(args)
     if step == "full" and hasattr(gauge.driver, "refilled"):
         gauge.driver.refilled()
     gauge.sample()

@@ -7,11 +7,16 @@ from micropython import const
 # Kinds of setting. Besides them "t", any text, and a choice, with a bar between its values.
 INT = "i"
 SECRET = "s"
-_HOST = const("h")
-_NET = const("n")
+HOST = "h"
+NET = "n"
+URL = "u"
+ID = "d"
+_TOKEN = const("lwa.refresh_token")
+_STAGE = const("device.stage")
 
-# Name, kind, least, most (text is counted in characters), default. The unit is in the name. One
-# string and not a dict of tuples: that would take 8 KB of heap on the 64-bit host, all the time.
+# Name, kind, least, most (text is counted in characters), default. The unit is in the name; what
+# each one is for, with an example, is in help.txt. One string and not a dict of tuples: that
+# would take 8 KB of heap on the 64-bit host, all the time.
 _TABLE = const("""
 wifi.ssid t 0 32\x20
 wifi.password s 0 63\x20
@@ -20,13 +25,15 @@ drs.host h 1 128 dash-replenishment-service-na.amazon.com
 drs.port i 1 65535 443
 lwa.host h 1 128 api.amazon.com
 lwa.port i 1 65535 443
+lwa.page u 9 128 https://www.amazon.com/ap/oa
 lwa.client_id t 0 256\x20
 lwa.client_secret s 0 256\x20
 lwa.refresh_token s 0 2048\x20
 ntp.host h 1 128 pool.ntp.org
 ntp.port i 1 65535 123
-device.model t 0 64\x20
-device.serial t 0 64\x20
+device.model d 0 64\x20
+device.serial d 0 64\x20
+device.stage live|trial|test 0 0 live
 slot.id t 0 128\x20
 slot.capacity i 1 1000000 100
 slot.unit t 1 16 count
@@ -46,6 +53,9 @@ order.cancel_hold_s i 86400 8640000 432000
 order.horizon_s i 172800 8640000 864000
 order.min_interval_s i 3600 8640000 86400
 """)
+_NEWER = const("configuration: of a newer firmware; deploy that again, or factory-reset")
+# As `store.Store` has it.
+_SCHEMA = const(1)
 # What the agent cannot work without. A public (PKCE) client has no secret.
 _REQUIRED = const("wifi.ssid lwa.client_id lwa.refresh_token slot.id")
 
@@ -82,32 +92,36 @@ def check(name, value):
         text = str(value)
         if text.isdigit() and len(text) < 10 and least <= int(text) <= most:
             return int(text)
-        want = "a whole number from %d to %d" % (least, most)
     elif "|" in kind:
         if value in kind.split("|"):
             return value
-        want = kind.replace("|", " or ")
-    else:
-        if isinstance(value, str) and least <= len(value) <= most and _fits(kind, value):
-            return value
-        want = "%d to %d printable characters" % (least, most)
-        if kind == _HOST:
-            want += ", without https:// or port"
-        elif kind == _NET:
-            want += ": four addresses (own, mask, gateway, DNS) or none"
-    raise ValueError("%s: want %s" % (name, want))
+    elif isinstance(value, str) and least <= len(value) <= most and _fits(kind, value):
+        return value
+    from lowtide.help import want
+
+    raise ValueError("%s: want %s" % (name, want(name)))
 
 
 def _fits(kind, text):
-    if kind == _HOST and ("/" in text or ":" in text or " " in text):
+    if kind == HOST and ("/" in text or ":" in text or " " in text):
         return False
-    if kind == _NET and text:
+    if kind == URL and (" " in text or not text.startswith("https://")):
+        return False
+    if kind == NET and text:
         numbers = text.replace(" ", ".").split(".")
         for number in numbers:
             if not number.isdigit() or int(number) > 255:
                 return False
         return len(numbers) == 16 and text.count(" ") == 3
-    return min(text or " ") >= " "
+    return min(text or " ") >= " " and (kind != ID or _is_id(text))
+
+
+def _is_id(text):
+    # Amazon's rule for a model and a serial number.
+    for char in text:
+        if char > "z" or not (char.isalpha() or char.isdigit() or char in "+_-"):
+            return False
+    return True
 
 
 class Config:
@@ -124,12 +138,13 @@ class Config:
         # Name to why its stored value cannot be used; "" is the whole file.
         self._bad = {}
         self.present = payload is not None
+        self._newer = store.schema > _SCHEMA
         try:
             stored = json.loads(payload) if self.present else {}
         except ValueError:
             stored = None
         if not isinstance(stored, dict):
-            self._bad[""] = "configuration damaged; set it again"
+            self._bad[""] = _NEWER if self._newer else "configuration damaged; set it again"
             return
         self._set = stored
         for name in names():
@@ -152,19 +167,46 @@ class Config:
         return point(name)[1] if value is None else value
 
     def set(self, name, value):
-        """Check and store one setting; it is in flash when this returns.
+        """Check and store one setting; see `update`."""
+        self.update({name: value})
+
+    def update(self, values):
+        """Check and store several settings, all or none; they are in flash when this returns.
+
+        Return true if the registration was forgotten: its stage is fixed, so it goes with a
+        change of that.
 
         Raises:
             ValueError: see `check`; nothing changed.
             OSError: it could not be written; nothing changed.
         """
+        if self._newer:
+            raise ValueError(_NEWER)
         changed = dict(self._set)
-        changed[name] = check(name, value)
+        for name in values:
+            changed[name] = check(name, values[name])
+        forgotten = (
+            values.get(_STAGE, self[_STAGE]) != self[_STAGE]
+            and self[_TOKEN]
+            and _TOKEN not in values
+        )
+        if forgotten:
+            changed[_TOKEN] = ""
         self._store.save(json.dumps(changed).encode())
         self._set = changed
         self.present = True
         self._bad.pop("", None)
-        self._bad.pop(name, None)
+        for name in values:
+            self._bad.pop(name, None)
+        return forgotten
+
+    def forget(self):
+        """Be without settings from here on; the file is the caller's to remove."""
+        self._set, self._bad, self._newer, self.present = {}, {}, False, False
+
+    def changed(self):
+        """Return the names of the settings that differ from their default."""
+        return [name for name in names() if self[name] != point(name)[1]]
 
     def shown(self, name):
         """Return what may be shown of a setting: the value, or whether a secret is set."""

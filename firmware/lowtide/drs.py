@@ -81,7 +81,7 @@ class Drs:
                 await self._refresh()
             await self._open("drs")
             try:
-                headers, answer = await self._call("GET", "subscriptionInfo")
+                headers, answer = await self.call("GET", "subscriptionInfo")
                 break
             except Rejected:
                 self.close()
@@ -105,7 +105,7 @@ class Drs:
             Rejected, Refused: nothing was ordered.
             Fault: it may have been.
         """
-        _, answer = await self._call("POST", "replenish", slot)
+        _, answer = await self.call("POST", "replenish", slot)
         return answer.get("detailCode"), answer.get("eventInstanceId")
 
     async def order_info(self, event_id, slot):
@@ -115,7 +115,7 @@ class Drs:
             Refused: the service does not know the id, or not for this slot.
             Fault: no news.
         """
-        _, answer = await self._call("GET", "getOrderInfo", event_id)
+        _, answer = await self.call("GET", "getOrderInfo", event_id)
         data = answer.get("orderInfoData")
         items = data.get("orderItems") if isinstance(data, dict) else None
         if not isinstance(items, list):
@@ -134,25 +134,31 @@ class Drs:
         report = {"remainingQuantityInUnit": remaining, "originalQuantityInUnit": capacity}
         if run_out_s:
             report["expectedReplenishmentDate"] = dates.iso(run_out_s)
-        await self._call("POST", "slotStatus", slot, report)
+        await self.call("POST", "slotStatus", slot, report)
 
     async def device_status(self, active_s):
         """Report when the device was last active (1.5). Raises as `slot_status`."""
         report = {"mostRecentlyActiveDate": dates.iso(active_s)}
-        await self._call("POST", "deviceStatus", report=report)
+        await self.call("POST", "deviceStatus", report=report)
 
     async def _open(self, service):
         host, port = self._config[service + ".host"], self._config[service + ".port"]
         self._connection = self._connect(host, port)
 
-    async def _call(self, method, name, of="", report=None):
-        # -> headers, answer of a 200. Its types are named as the call is, without a "get".
-        name_of_type = name.replace("get", "")
-        kind = "com.amazon.dash.replenishment.Drs" + name_of_type[0].upper() + name_of_type[1:]
+    async def call(self, method, name, of="", report=None, kind="", version=1):
+        """Call the service on the open connection; return headers and answer of a 200.
+
+        Its types are named as the call is, without a "get", if `kind` does not say how.
+
+        Raises:
+            Fault, or one of its kinds: see `lowtide`.
+        """
+        kind = kind or name.replace("get", "")
+        kind = "com.amazon.dash.replenishment.Drs" + kind[0].upper() + kind[1:]
         target = "/" + name + "/" + quote(of) if of else "/" + name
         headers = [
             ("Authorization", "Bearer " + self._token),
-            ("x-amzn-type-version", kind + "Input@1.0"),
+            ("x-amzn-type-version", "%sInput@%d.0" % (kind, version)),
             ("x-amzn-accept-type", kind + "Result@1.0"),
         ]
         body = b""
@@ -191,13 +197,24 @@ class Drs:
         return status, headers, answer if isinstance(answer, dict) else {}
 
     async def _refresh(self):
+        token = self._config["lwa.refresh_token"]
+        form = "grant_type=refresh_token&refresh_token=" + quote(token)
+        await self.grant(form, "access revoked: register again")
+
+    async def grant(self, form, why):
+        """Ask for tokens with `form`, the client's name added; a new refresh token is stored.
+
+        Return whether one came. `why`: what it means where the grant is not good.
+
+        Raises:
+            Fault, or one of its kinds: see `lowtide`; with `block` set if the grant is not good.
+        """
         config = self._config
-        self._token = ""
-        form = "grant_type=refresh_token"
-        for name in ("client_id", "client_secret", "refresh_token"):
+        self._token = client = ""
+        for name in ("client_id", "client_secret"):
             value = config["lwa." + name]
             if value:
-                form += "&%s=%s" % (name, quote(value))
+                client += "%s=%s&" % (name, quote(value))
         await self._open("lwa")
         try:
             status, _, answer = await self._request(
@@ -205,14 +222,14 @@ class Drs:
                 "POST",
                 "/auth/o2/token",
                 (("Content-Type", "application/x-www-form-urlencoded"),),
-                form.encode(),
+                (client + form).encode(),
             )
         finally:
             self.close()
         if status != 200:
             error = str(answer.get("error"))[:40]
             if status == 400 and error == "invalid_grant":
-                revoked = Refused("access revoked: register again, then set lwa.refresh_token")
+                revoked = Refused(why)
                 revoked.block = "revoked"
                 raise revoked
             raise Fault("token refused: %s; check lwa.client_id and lwa.client_secret" % error)
@@ -224,3 +241,4 @@ class Drs:
             config.set("lwa.refresh_token", rotated)
         self._token = token
         self._token_until = self._time_s() + max(expires_in - _MARGIN_S, 1)
+        return _is_token(rotated)

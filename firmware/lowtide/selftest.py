@@ -16,51 +16,46 @@ _NETWORK = ("wifi", "dns", "tls", "token")
 _FILE = const("/selftest.tmp")
 
 
+async def job(_name, _rest, app, link, api):
+    """Run it. `app`: see `app.App`; `link`, `api`: see `link.Link`, `drs.Drs`."""
+    return await Selftest(app, link, api).run()
+
+
 class Selftest:
-    """One run of it.
+    """One run of it."""
 
-    Args:
-        config, gauge: as the agent's.
-        time_s: the local clock.
-        plausible: whether that can be right.
-        link, api: see `link.Link`, `drs.Drs`.
-        connect: `(host, port) -> https.Connection`, verified.
-    """
+    def __init__(self, app, link, api):
+        self._app, self._config, self._link, self._api = app, app.config, link, api
+        self._plausible = app.agent.clock_plausible()
 
-    def __init__(self, config, gauge, time_s, plausible, link, api, connect):
-        self._config, self._gauge, self._time_s = config, gauge, time_s
-        self._plausible, self._link, self._api, self._connect = plausible, link, api, connect
-        self.failed = None
-
-    async def run(self, write):
-        """Test all in turn, a line each; `failed` names what failed first, if anything.
+    async def run(self):
+        """Test all in turn, a line each; return the answer, which names what failed first.
 
         After a network step has failed those behind it are not tried: they would say the same.
         """
-        cut = False
-        try:
-            for name in _LOCAL + _NETWORK:
-                if cut:
-                    write("%s: not tried\n" % name)
-                    continue
-                try:
-                    step = self._network(name) if name in _NETWORK else self._local(name)
-                    write("%s: ok%s\n" % (name, await step))
-                except (OSError, GaugeFault, Fault) as e:
-                    write("%s: FAILED: %s\n" % (name, e))
-                    self.failed = self.failed or name
-                    cut = name in _NETWORK
-        finally:
-            self._api.close()
-            self._link.down()
+        cut, failed = False, None
+        for name in _LOCAL + _NETWORK:
+            if cut:
+                self._app.write("%s: not tried\n" % name)
+                continue
+            try:
+                step = self._network(name) if name in _NETWORK else self._local(name)
+                self._app.write("%s: ok%s\n" % (name, await step))
+            except (OSError, GaugeFault, Fault) as e:
+                self._app.write("%s: FAILED: %s\n" % (name, e))
+                failed = failed or name
+                cut = name in _NETWORK
+        return {"error": "failed: " + failed} if failed else {"selftest": "ok"}
 
     # A step returns what there is to add to its "ok".
 
     async def _local(self, name):
         if name == "gauge":
-            return ", %d.%d %%" % divmod(self._gauge.read(), 10)
+            return ", %d.%d %%" % divmod(self._app.gauge.read(), 10)
         if name == "clock":
-            return ", " + dates.iso(self._time_s()) if self._plausible else ": not set, wifi does"
+            return (
+                ", " + dates.iso(self._app.time_s()) if self._plausible else ": not set, wifi does"
+            )
         data = os.urandom(64)
         try:
             with open(_FILE, "wb") as f:
@@ -77,12 +72,13 @@ class Selftest:
     async def _network(self, name):
         config = self._config
         if name == "wifi":
-            missing = config.missing()
-            if missing:
-                raise Fault("not configured yet: set " + missing)
+            if not config["wifi.ssid"]:
+                raise Fault("not configured yet: set wifi.ssid")
             await self._link.up(True)
-            return ", " + dates.iso(self._time_s())
+            return ", " + dates.iso(self._app.time_s())
         if name == "token":
+            if config.missing() and config.missing() != "slot.id":
+                raise Fault("not configured yet: register, or set " + config.missing())
             _, slots = await self._api.subscription()
             slot = config["slot.id"]
             if slot not in slots:
@@ -101,7 +97,7 @@ class Selftest:
                 raise Fault("%s (%s): check %s.host and the network's DNS" % (host, e, service))
             return
         # No token goes with it, and any answer at all proves certificate and name.
-        connection = self._connect(host, port)
+        connection = self._app.connect(host, port)
         try:
             await connection.request("GET", "/", ())
         finally:

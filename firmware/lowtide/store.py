@@ -63,9 +63,10 @@ class Store:
         self._sequence += 1
         body = struct.pack(_HEAD, _MAGIC, _SCHEMA, self._sequence, len(payload)) + payload
         tmp = self._path + ".tmp"
+        body += struct.pack("<I", binascii.crc32(body))
         # Not `with`: leaving it on an exception would commit a truncated file.
         f = open(tmp, "wb")  # noqa: SIM115
-        f.write(body + struct.pack("<I", binascii.crc32(body)))
+        f.write(body)
         f.close()
         os.rename(tmp, self._path)
         return True

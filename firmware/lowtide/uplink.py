@@ -124,6 +124,8 @@ class Uplink:
             raise Fault("Replenish: detailCode not understood")
         agent.persist()
         agent.log("%s: %s" % (code, orders.state))
+        if code[0] == "S" and agent.config["device.stage"] == "test":
+            agent.log("A REAL ORDER: it will be charged. Cancel it within 24 h in Your Orders")
 
     async def _report(self, slot, now_s):
         # SlotStatus whenever there is a connection, DeviceStatus once a day (protocol, section 5).

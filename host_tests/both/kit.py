@@ -67,6 +67,7 @@ class FakeStore:
 
     def __init__(self, payload=None):
         self.payload = payload
+        self.schema = 1
         self.writes = 0
         self.broken = False
 

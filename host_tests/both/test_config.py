@@ -29,7 +29,12 @@ DESIGN_NAMES = (
 MODES = ("mains", "battery")
 NET = "192.168.1.9 255.255.255.0 192.168.1.1 9.9.9.9"
 # What each of the points takes that want more than a length.
-TAKEN = {"power.mode": MODES, "wifi.static": ("", NET)}
+TAKEN = {
+    "power.mode": MODES,
+    "device.stage": ("live", "trial", "test"),
+    "wifi.static": ("", NET),
+    "lwa.page": ("https://a", "https://" + "a" * 120),
+}
 
 
 def again(settings):
@@ -37,10 +42,25 @@ def again(settings):
     return Config(settings._store)
 
 
+def bad_choices(name):
+    """As `bad_values`, of a setting that is one of a few words, or has a pattern."""
+    if name == "power.mode":
+        return ("", "x", "MAINS", "mains ", 1, None, ["mains"]), "mains or battery"
+    if name == "device.stage":
+        return ("", "x", "LIVE", "live|trial", "test ", 1, None), "live or trial or test"
+    if name == "lwa.page":
+        bad = ("", "x", "http://www.amazon.com/ap/oa", "https://a b", "https://" + "a" * 121, 5)
+        return bad, "9 to 128 printable characters, https://"
+    if name in ("device.model", "device.serial"):
+        bad = ("a b", "a/b", "a.b", "\u00e9", "a{", "x" * 65, "a\n", 5, None)
+        return bad, "0 to 64 printable characters of A-Z a-z 0-9 + _ -"
+    return None
+
+
 def bad_values(name):
     """Return values that this point must refuse, and the limit that its message must name."""
-    if name == "power.mode":
-        return ("", "x", "MAINS", "mains ", 1, None), "mains or battery"
+    if bad_choices(name):
+        return bad_choices(name)
     if name == "wifi.static":
         bad = ["x", "192.168.1.9", NET + " 1.1.1.1", NET.replace("9", "900"), NET + " ", 5, None]
         return bad + [NET.replace(" ", "  "), NET.replace(".", ",")], "four addresses"
@@ -120,6 +140,51 @@ def test_a_setting_of_a_newer_firmware_is_kept_for_it():
     assert settings.fault is None
     settings.set("slot.id", "b")
     assert json.loads(store.payload) == {"radio.power": [1, 2], "slot.id": "b"}
+
+
+def test_several_settings_are_taken_in_one_write_or_none_of_them():
+    settings = config()
+    settings.update({"slot.id": "a", "drs.port": "8443", "level.reorder_pct": 30})
+    assert settings._store.writes == 1
+    assert [again(settings)[n] for n in ("slot.id", "drs.port")] == ["a", 8443]
+    before = settings._store.payload
+    for bad in ({"drs.port": 0}, {"no.such": 1}, {"power.mode": []}, {1: 2}):
+        values = {"slot.id": "b", "slot.unit": "c"}
+        values.update(bad)
+        raises(ValueError, settings.update, values)
+    settings._store.broken = True
+    raises(OSError, settings.update, {"slot.id": "b", "slot.unit": "c"})
+    assert settings._store.payload == before
+    assert settings["slot.id"] == "a"
+
+
+def test_a_file_of_a_newer_frame_is_not_written_over():
+    store = FakeStore(b"")
+    store.schema = 2
+    settings = Config(store)
+    assert "newer firmware" in settings.fault
+    assert "factory-reset" in str(raises(ValueError, settings.set, "slot.id", "a"))
+    assert store.writes == 0
+
+
+def test_a_change_of_the_stage_forgets_the_token_and_nothing_else():
+    settings = config()
+    assert not settings.update({"device.stage": "live"})
+    assert settings["lwa.refresh_token"] == SECRETS[2]
+    assert settings.update({"device.stage": "test"})
+    assert settings["lwa.refresh_token"] == ""
+    assert settings["lwa.client_secret"] == SECRETS[1]
+    assert SECRETS[2] not in settings._store.payload.decode()
+    # With a token of its own, the stage is that token's.
+    assert not settings.update({"device.stage": "trial", "lwa.refresh_token": "Atzr|other"})
+    assert again(settings)["lwa.refresh_token"] == "Atzr|other"
+
+
+def test_what_differs_from_the_default_is_told():
+    assert Config(FakeStore()).changed() == []
+    settings = config(slot__capacity=100, slot__unit="sheets")
+    want = set(SETTINGS) | {"slot.unit"}
+    assert set(settings.changed()) == want
 
 
 def test_a_corrupt_or_newer_file_is_a_fault_and_the_defaults_stand():

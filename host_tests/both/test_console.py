@@ -34,6 +34,7 @@ class Terminal:
             self.out.append,
         )
         self.console.on_config = self.changed.append
+        self.stopped = 0
         if json_mode:
             self.send(b"json on\r\n")
             self.out.clear()
@@ -41,7 +42,11 @@ class Terminal:
     def send(self, data):
         """Type bytes; return all that came back."""
         before = len(self.out)
-        self.console.feed(data)
+        for at in range(len(data)):
+            try:
+                self.console.feed(data[at : at + 1])
+            except KeyboardInterrupt:
+                self.stopped += 1
         return "".join(self.out[before:])
 
     def ask(self, line):

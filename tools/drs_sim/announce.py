@@ -64,21 +64,28 @@ def print_demo_device(sim, places: Places, files: CertFiles) -> None:
         account = sim.accounts.register(_MODEL, _SERIAL, [_SLOT], False, now_ms)
     host, _, port = places.service.removeprefix("https://").partition(":")
     ntp_host, _, ntp_port = places.ntp.partition(":")
-    values = {
+    found = {
         "wifi.ssid": "bench",
         "drs.host": host,
         "drs.port": port,
         "lwa.host": host,
         "lwa.port": port,
+        "lwa.page": f"{places.service}/ap/oa",
         "ntp.host": ntp_host,
         "ntp.port": ntp_port,
-        **{f"lwa.{name}": value for name, value in account.items()},
+        "lwa.client_id": account["client_id"],
         "device.model": _MODEL,
         "device.serial": _SERIAL,
-        "slot.id": _SLOT,
     }
-    print("drs_sim: to point a board at it, first from here, then on the board's console:")
+    brought = {f"lwa.{name}": account[name] for name in ("client_secret", "refresh_token")}
+    print("drs_sim: to point a board at it, first from here:")
     print(f"mpremote connect PORT fs mkdir :/certs + fs cp {files.ca_der} :/certs/drs_sim.der")
-    for name, value in values.items():
-        print(f"config {name} {value}")
-    print(end="", flush=True)
+    print("drs_sim: then on the board's console, for a device that is registered:")
+    print(_config_line({**found, **brought, "slot.id": _SLOT}))
+    print("drs_sim: or for one that registers itself; the answer is a link to open:")
+    print(_config_line(found))
+    print("register http://localhost:8765/", flush=True)
+
+
+def _config_line(values) -> str:
+    return "config " + json.dumps(values, separators=(",", ":"))

@@ -1,0 +1,156 @@
+"""What the console's commands do: `do_NAME(console, rest)` returns the answer as a dict.
+
+`rest` is what was typed behind the name. ValueError: bad input, and nothing changed. Dropped
+while a job runs, which needs the heap.
+"""
+
+import json
+
+from lowtide import VERSION, dates
+from lowtide.config import names
+from lowtide.console import COMMANDS, JOBS, LEAVE
+
+
+def do_help(console, rest):
+    if not rest:
+        return {"commands": " ".join((COMMANDS, JOBS, LEAVE)), "help": "help NAME"}
+    from lowtide.help import about
+
+    return about(rest)
+
+
+def do_log(console, rest):
+    return {"log": console.log.lines}
+
+
+def _level(console):
+    # -> (0.0 to 1.0 or None, fault or None), read now and for the eye only.
+    try:
+        return console.gauge.read() / 1000, None
+    except Exception as e:  # noqa: BLE001 - whatever a driver raises belongs on the screen
+        return None, "gauge fault: %s" % e
+
+
+def do_status(console, rest):
+    agent, orders, config = console.agent, console.agent.orders, console.config
+    level, fault = _level(console)
+    return {
+        "level": level,
+        "state": orders.state,
+        "blocked": orders.block,
+        "slot": config["slot.id"],
+        "event_id": orders.event_id or None,
+        "time": dates.iso(console.time_s()),
+        "version": VERSION,
+        "low": agent.level.low,
+        "fault": fault or config.fault,
+        "missing": config.missing(),
+        "power": config["power.mode"],
+        "safe_mode": agent.safe,
+        "ordered": _iso(orders.ordered_at),
+        "uplink": agent.trouble,
+        "failures": agent.failures,
+    }
+
+
+def do_config(console, rest):
+    config = console.config
+    if not rest:
+        shown = {name: config.shown(name) for name in names()}
+        return {"config": shown, "changed": config.changed()}
+    if rest[0] != "{":
+        name, value = (rest.split(None, 1) + [None])[:2]
+        answer = {"name": name}
+        if value is not None:
+            _store(console, {name: "" if value == '""' else value}, answer)
+        answer["value"] = config.shown(name)
+        return answer
+    try:
+        values = json.loads(rest)
+    except ValueError:
+        raise ValueError('want JSON: config {"NAME":VALUE,...}')
+    answer = {}
+    _store(console, values, answer)
+    answer["set"] = sorted(values)
+    return answer
+
+
+def _store(console, values, answer):
+    if console.config.update(values):
+        answer["forgotten"] = "lwa.refresh_token: register again"
+    for name in values:
+        console.on_config(name)
+
+
+def do_measure(console, rest):
+    level, fault = _level(console)
+    raws, levels = console.gauge.raws, console.gauge.levels
+    outliers = 0
+    for each in levels:
+        outliers += abs(each - levels[4]) > 25
+    return {
+        "raw": " ".join(map(str, raws)),
+        "filtered": raws[4] if raws else None,
+        "outliers": outliers,
+        "level": level,
+        "fault": fault,
+    }
+
+
+def do_calibrate(console, rest):
+    from lowtide.calibrate import calibrate
+
+    # A bin in somebody's hands orders nothing: low is confirmed anew from here.
+    console.agent.level.fault()
+    return calibrate(console.gauge, console.config, console.ends, rest)
+
+
+def do_order(console, rest):
+    kinds = {"": False, "--now": True, "--test": "test"}
+    if rest not in kinds:
+        raise ValueError("want order, order --now, order --test or order --cancel")
+    verdict = console.agent.request_order(kinds[rest])
+    if not verdict.may:
+        raise ValueError("not ordered: " + verdict.why)
+    answer = {"order": "on its way", "why": verdict.why}
+    if rest == "--test":
+        answer["charged"] = "nothing: a test order"
+    return answer
+
+
+def do_why(console, rest):
+    agent, level = console.agent, console.agent.level
+    verdict = agent.verdict(console.time_s())
+    forecast = None
+    days = agent.forecast.days_left()
+    if days is not None:
+        late = agent.forecast.days_left(-1)
+        forecast = "empty in %d days (%d to %s)" % (
+            days, agent.forecast.days_left(1), "?" if late is None else late
+        )  # fmt: skip
+    return {
+        "why": "%s; %s" % (verdict.why, forecast or "no forecast yet"),
+        "level": None if level.permille is None else level.permille / 1000,
+        "measured": _iso(agent.measured_at),
+        "threshold": console.config["level.reorder_pct"] / 100,
+        "low_readings": "%d of %d" % (level.low_count, console.config["level.confirm_count"]),
+        "forecast": forecast,
+        "next_order": _iso(verdict.at_s),
+    }
+
+
+def do_time(console, rest):
+    if rest:
+        console.set_time(dates.parse_iso(rest))
+    return {"time": dates.iso(console.time_s())}
+
+
+def do_json(console, rest):
+    if rest not in ("on", "off"):
+        raise ValueError("want 'json on' or 'json off'")
+    console.json = rest == "on"
+    return {"json": console.json}
+
+
+def _iso(at_s):
+    return dates.iso(at_s) if at_s else None
