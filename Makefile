@@ -9,6 +9,7 @@ DEV := import sys; sys.path.insert(0, '/remote'); \
   [sys.modules.pop(m) for m in list(sys.modules) if (m + '.').startswith(('hal.', 'lowtide.'))]; \
   import app; app.run()
 CERTS = $(addprefix --cert ,$(CERT))
+FILE ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +75,15 @@ hil: $(READY) port ## test the board on PORT=; it is deployed to, reset and put 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m mpremote connect $(PORT) resume repl
 
+settings:
+	@test -n "$(FILE)" || { echo "say which settings: make provision PORT=\"$(PORT)\"\
+	 FILE=tools/provision/example.toml [CSV=FILE]"; exit 2; }
+
+provision: port settings $(READY) ## apply FILE= [CSV= SECRETS= REPORT= REGISTER=1 AGAIN=1] to the boards on PORT="a b c"
+	@$(PY) -m tools.provision $(FILE) --port $(PORT) $(addprefix --csv ,$(CSV)) \
+	  $(addprefix --secrets ,$(SECRETS)) $(addprefix --report ,$(REPORT)) $(if $(REGISTER),--register) \
+	  $(if $(AGAIN),--again)
+
 prove: $(READY) ## everything exhaustive: interleavings, power cuts, a line cut at each byte, ten years; eight minutes
 	@$(PY) -m host_tests.prove
 
@@ -99,5 +109,5 @@ check: lint types test ## lint, types and test
 clean: ## remove build output and the virtual environment
 	rm -rf .venv build typings
 
-.PHONY: help demo browser test sim board port image flash deploy dev hil console prove policy size bench lint types check clean
+.PHONY: help demo browser test sim board port image flash deploy dev hil console settings provision prove policy size bench lint types check clean
 .DEFAULT_GOAL := help

@@ -1,5 +1,6 @@
 """A board's serial console in JSON mode, as a client: one command, one answer."""
 
+import errno
 import json
 import time
 
@@ -7,67 +8,153 @@ import serial
 
 _TRY_S = 1
 _QUIET_S = 0.1
+# A board's UART keeps 260 bytes and cannot tell the sender to wait: a long line goes in pieces, no
+# faster than a board at a millisecond a byte reads them.
+_PIECE = 32
+_PIECE_S = 0.04
+_NOT_OPENED = {
+    errno.ENOENT: "no such port; is the board plugged in?",
+    errno.EACCES: "no permission; your user belongs in the port's group (often dialout)",
+    errno.EAGAIN: "in use by another program; close its console",
+    errno.EBUSY: "in use by another program; close its console",
+}
 
 
 class DeviceError(Exception):
     """The board refused a command, or did not answer."""
 
 
+class Refused(DeviceError):
+    """The board answered that it did not do it."""
+
+
+class Stopped(DeviceError):
+    """Whoever uses the console wants no more of it."""
+
+
 class Device:
     """The console on `port` (a real board's or the virtual one's).
 
     `said`: the lines of log that came with the last answer.
+
+    Args:
+        port, timeout_s: where it is, and how long an answer may take.
+        exclusive: nobody else may have the port open meanwhile.
+        stopped: `() -> bool`, asked while waiting; once true `Stopped` is raised.
+        heard: `(line)`, called with each line of log as it comes.
+
+    Raises:
+        DeviceError: the port cannot be opened, or no Lowtide answers on it.
     """
 
-    def __init__(self, port, timeout_s=30):
-        self._serial = serial.Serial(port, 115200, timeout=0.2, exclusive=False)
+    def __init__(self, port, timeout_s=30, exclusive=False, stopped=None, heard=None):
+        self._port = port
+        try:
+            self._serial = serial.Serial(port, 115200, timeout=0.2, exclusive=exclusive)
+        except (OSError, ValueError) as e:
+            why = _NOT_OPENED.get(getattr(e, "errno", None), str(e))
+            raise DeviceError(f"{port}: {why}") from e
         self._timeout_s = timeout_s
+        self._stopped = stopped or bool
+        self._heard = heard
         self._rest = b""
         self.said = []
-        self._json_on()
+        try:
+            self._json_on()
+        except DeviceError:
+            self.close()
+            raise
 
     def _json_on(self):
         # A board that is just starting loses what comes too early: ask until it answers, then
         # let the answers to the further tries go by.
         end = time.monotonic() + self._timeout_s
         while True:
-            self._serial.write(b"\njson on\n")
+            self._send("\njson on\n")
             try:
                 self._answer("json on", _TRY_S)
                 break
-            except DeviceError:
-                if time.monotonic() > end:
+            except DeviceError as e:
+                if isinstance(e, Stopped) or not self._serial.is_open:
                     raise
+                if time.monotonic() > end:
+                    raise DeviceError(f"{self._port}: {self._silence()}") from e
         self._serial.timeout = _QUIET_S
-        while self._serial.read(4096):
+        while self._read(4096):
             pass
         self._rest = b""
+
+    def _silence(self):
+        if any(line.startswith(">>>") for line in self.said):
+            return "MicroPython's own prompt answers; reset the board, or deploy Lowtide to it"
+        return f"no answer in {self._timeout_s} s; is it powered? reset it and try again"
 
     def close(self):
         """Let the port go."""
         self._serial.close()
 
-    def command(self, line, shown=None):
+    def command(self, line, shown=None, timeout_s=None):
         """Send one command and return its answer; `shown` stands for it in errors (secrets).
 
         Raises:
-            DeviceError: the answer was not ok, or none came.
+            Refused: the answer was not ok.
+            DeviceError: none came.
         """
         self.said = []
-        self._serial.write(line.encode() + b"\n")
-        answer = self._answer(shown or line)
+        self._send(line + "\n")
+        answer = self._answer(shown or line, timeout_s)
         if not answer["ok"]:
-            raise DeviceError(f"{shown or line}: {answer['error']}")
+            raise Refused(f"{shown or line}: {answer['error']}")
         return answer
+
+    def _send(self, text):
+        data = text.encode()
+        try:
+            for start in range(0, len(data), _PIECE):
+                if start:
+                    time.sleep(_PIECE_S)
+                self._serial.write(data[start : start + _PIECE])
+        except OSError as e:
+            raise self._gone() from e
+
+    def _read(self, most):
+        try:
+            return self._serial.read(most)
+        except (OSError, TypeError) as e:  # pyserial: TypeError after its port was closed
+            raise self._gone() from e
+
+    def _gone(self):
+        self._serial.close()
+        return DeviceError(f"{self._port}: the port is gone; was the board unplugged?")
+
+    def _waiting(self):
+        try:
+            return self._serial.in_waiting
+        except OSError as e:
+            raise self._gone() from e
 
     def _answer(self, line, timeout_s=None):
         timeout_s = timeout_s or self._timeout_s
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
-            self._rest += self._serial.read(max(1, self._serial.in_waiting))
+            if self._stopped():
+                raise Stopped(f"{line}: interrupted")
+            self._rest += self._read(max(1, self._waiting()))
             while b"\n" in self._rest:
                 text, _, self._rest = self._rest.partition(b"\n")
                 if text.startswith(b"{"):
-                    return json.loads(text)
-                self.said.append(text.decode(errors="replace").strip())
+                    return self._parsed(text, line)
+                self._hear(text.decode(errors="replace").strip())
         raise DeviceError(f"{line}: no answer in {timeout_s} s")
+
+    def _parsed(self, text, line):
+        try:
+            answer = json.loads(text)
+            return {**answer, "ok": answer["ok"] is True}
+        except (ValueError, TypeError, KeyError) as e:
+            raise DeviceError(f"{line}: an answer that cannot be read; a bad line?") from e
+
+    def _hear(self, text):
+        self.said.append(text)
+        if self._heard:
+            self._heard(text)
