@@ -170,6 +170,7 @@ class App:
         link, api = self._network()
         self._radio_taken = True
         kbd_intr(_CTRL_C)
+        answer: dict = {}
         try:
             answer = await asyncio.wait_for(job(name, rest, self, link, api), _UPLINK_BUDGET_S)
         except asyncio.TimeoutError:

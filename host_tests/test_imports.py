@@ -9,13 +9,24 @@ FIRMWARE = Path(__file__).parents[1] / "firmware"
 SOURCES = sorted(FIRMWARE.rglob("*.py"))
 HARDWARE = {"machine", "network", "esp32"}
 DECISIONS = {"level", "forecast", "gauge", "orders", "agent", "uplink", "dates"}
-IO = {"https", "store", "console", "link", "drs", "log"}
+IO = {"https", "store", "console", "commands", "register", "wipe", "link", "drs", "log"}
 IO_MODULES = {"asyncio", "ssl", "tls", "socket", "os", "vfs", "select", "hal", "board"}
 # What both sides may speak in: exceptions, times as text.
 SHARED = {"lowtide", "lowtide.dates"}
 FORBIDDEN = {"typing", "enum", "dataclasses", "abc"}
 NETWORK = {"asyncio", "ssl", "tls", "socket", "network"} | {
-    f"lowtide.{name}" for name in ("https", "link", "drs", "uplink", "console", "calibrate")
+    f"lowtide.{name}"
+    for name in (
+        "https",
+        "link",
+        "drs",
+        "uplink",
+        "console",
+        "commands",
+        "calibrate",
+        "register",
+        "wipe",
+    )
 }
 
 

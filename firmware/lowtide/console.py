@@ -39,8 +39,8 @@ class Console:
     def __init__(self, agent, config, log, gauge, time_s, set_time, write):
         self.agent, self.config, self.log, self.gauge = agent, config, log, gauge
         self.time_s, self.set_time, self._write = time_s, set_time, write
-        self.json = False
-        self._drop()
+        self.json = self._hidden = self._lost = False
+        self._line = bytearray()
         # What `calibrate` has of a bin's two ends.
         self.ends: dict[str, tuple] = {}
         self._running = None
@@ -86,7 +86,7 @@ class Console:
             line = self._line
             if byte in b"\r\n":
                 # A long line is not to be in memory three times.
-                line = None
+                del line
                 self._enter()
             elif byte in b"\x03\x15":
                 # Ctrl-C, Ctrl-U.
@@ -99,12 +99,17 @@ class Console:
             elif len(line) <= _MAX_LINE and (byte >= 32 or byte == 9):
                 line.append(byte)
                 if 31 < byte < 127:
-                    self._say("*" if self._hidden else chr(byte))
-                    tail = line[_LONGEST:]
-                    self._hidden = self._hidden or any([word in tail for word in _HIDDEN])
+                    self._echo(byte, line[_LONGEST:])
+
+    def _echo(self, byte, tail):
+        self._say("*" if self._hidden else chr(byte))
+        for word in _HIDDEN:
+            if word in tail:
+                self._hidden = True
 
     def _drop(self):
-        self._line, self._hidden, self._lost = bytearray(), False, False
+        self._line = bytearray()
+        self._hidden = self._lost = False
 
     def _back(self, line):
         if line and 31 < line[-1] < 127:
@@ -130,8 +135,9 @@ class Console:
             if len(line) > _MAX_LINE:
                 raise ValueError("line longer than %d characters; nothing done" % _MAX_LINE)
             if line:
-                line = str(line, "utf-8").split(None, 1) + ["", ""]
-                answer = self._command(line[0], line[1].strip())
+                words = str(line, "utf-8").split(None, 1) + ["", ""]
+                del line
+                answer = self._command(words[0], words[1].strip())
         except Exception as e:  # noqa: BLE001 - the console outlives whatever a command meets
             answer = _failed(e)
         if not self._running:
