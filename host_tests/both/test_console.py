@@ -344,3 +344,92 @@ def test_a_host_is_a_name_and_no_url():
     terminal = Terminal()
     for value in ("https://example.org", "example.org:443", "a b"):
         assert "without https://" in terminal.ask("config drs.host " + value)["error"], value
+
+
+def test_ctrl_u_and_ctrl_c_drop_the_line_and_ctrl_c_alone_leaves():
+    terminal = Terminal(json_mode=False)
+    for key in (b"\x15", b"\x03"):
+        assert "lowtide> " in terminal.send(b"reboot" + key)
+        assert "version" in terminal.send(b"status\n")
+    assert terminal.stopped == 0 and terminal.console.leave is None
+    # What follows a secret's name was hidden; the next line is not.
+    terminal.send(b"config wifi.password abc\x15")
+    assert "time" in terminal.send(b"time")
+    terminal.send(b"\n\x03")
+    assert terminal.stopped == 1
+
+
+def test_a_character_of_several_bytes_is_taken_back_whole():
+    terminal = Terminal(json_mode=False)
+    out = terminal.send(b"config wifi.ssid caf\xc3\xa9\x08e\n")
+    assert "\b" not in out
+    assert terminal.device.config["wifi.ssid"] == "cafe"
+
+
+def test_several_settings_in_one_line_are_set_all_or_none():
+    terminal = Terminal()
+    answer = terminal.ask('config {"wifi.ssid":"my  net", "slot.capacity":250}')
+    assert answer == {"ok": True, "set": ["slot.capacity", "wifi.ssid"]}
+    assert terminal.device.config["wifi.ssid"] == "my  net"
+    assert sorted(terminal.changed) == ["slot.capacity", "wifi.ssid"]
+    error = terminal.ask('config {"wifi.ssid":"other","slot.capacity":0}')["error"]
+    assert error.startswith("slot.capacity: want ")
+    assert terminal.device.config["wifi.ssid"] == "my  net"
+    for line in ("config {", 'config {"a"', 'config {"wifi.ssid":"x"} y', 'config {"no":1}'):
+        assert not terminal.ask(line)["ok"], line
+    assert terminal.device.config._store.writes == 1
+
+
+def test_a_change_of_the_stage_says_that_the_registration_is_forgotten():
+    terminal = Terminal()
+    answer = terminal.ask("config device.stage test")
+    assert "register again" in answer["forgotten"]
+    assert terminal.device.config["lwa.refresh_token"] == ""
+    answer = terminal.ask('config {"device.stage":"live"}')
+    assert answer == {"ok": True, "set": ["device.stage"]}
+
+
+def test_config_shows_a_table_that_marks_what_is_not_the_default():
+    terminal = Terminal()
+    answer = terminal.ask("config")
+    assert answer["config"]["wifi.password"] == "set"
+    assert set(answer["changed"]) == set(terminal.device.config.changed())
+    terminal.send(b"json off\n")
+    lines = terminal.send(b"config\n").split("\n")
+    assert "* wifi.ssid = home" in lines
+    assert "* wifi.password = set" in lines
+    assert "  level.reorder_pct = 20" in lines
+    assert not any("changed" in line for line in lines)
+
+
+def test_help_tells_of_every_command_and_setting():
+    terminal = Terminal()
+    for name in POINTS:
+        answer = terminal.ask("help " + name)
+        assert answer["default"] == POINTS[name][1], name
+        assert answer["want"] and answer["help"] and answer["example"], name
+    for name in terminal.ask("help")["commands"].split():
+        assert terminal.ask("help " + name)["example"].startswith(name)
+    assert "no such" in terminal.ask("help me")["error"]
+
+
+def test_test_orders_are_for_test_devices_and_need_no_low_level():
+    terminal = Terminal(Device(permille=900))
+    assert "device.stage is not test" in terminal.ask("order --test")["error"]
+    terminal = Terminal(Device(permille=None, device__stage="test"))
+    answer = terminal.ask("order --test")
+    assert answer["charged"].startswith("nothing")
+    terminal.device.talk()
+    assert terminal.device.state == "placed"
+    assert len(terminal.device.api.sent) == 1
+    assert "open" in terminal.ask("order --test")["error"]
+    # The answer was that of a real order, and that is said.
+    assert any("A REAL ORDER" in line for line in terminal.log.lines)
+
+
+def test_a_test_order_that_waits_is_not_sent_for_a_device_that_is_none_any_more():
+    terminal = Terminal(Device(permille=900, device__stage="test"))
+    assert terminal.ask("order --test")["ok"]
+    terminal.ask('config {"device.stage":"live","lwa.refresh_token":"Atzr|another"}')
+    terminal.device.talk()
+    assert terminal.device.api.sent == []
