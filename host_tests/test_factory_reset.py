@@ -37,7 +37,7 @@ def secrets_of(board):
     old = {
         "wifi.password": "an-old-Wi-Fi-password",
         "lwa.client_secret": "an-old-client-secret/" + "".join(map(chr, range(48, 123))),
-        "lwa.refresh_token": "Atzr|old." + "".join(f"{n:04x}" for n in range(400)),
+        "lwa.refresh_token": "Atzr|old." + "".join(f"{n:04x}" for n in range(110)),
     }
     new = {
         "wifi.password": "horse#staple#correct",
