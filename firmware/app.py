@@ -211,6 +211,10 @@ class App:
             return _CONSOLE_UNCONFIGURED_S
         return _CONSOLE_BATTERY_S if self.config["power.mode"] == "battery" else _FOR_EVER_S
 
+    def _say_window(self):
+        if self._window_s() < _FOR_EVER_S:
+            self.log("console: open until %d s without input" % self._window_s())
+
     async def attended(self):
         """Loop with the console open: mains power, a new device, safe mode, after power-on."""
         import asyncio
@@ -229,8 +233,7 @@ class App:
             asyncio.create_task(show(agent, hal.led(board.LED_PIN, board.LED_ON), hal.ticks_ms))  # noqa: RUF006
         began = heard = hal.ticks_ms()
         good = agent.safe
-        if self._window_s() < _FOR_EVER_S:
-            self.log("console: open until %d s without input" % self._window_s())
+        self._say_window()
         kbd_intr(_CTRL_BACKSLASH)
         while console.leave is None and not task.done():
             self._feed()

@@ -35,7 +35,7 @@ def configure(board, values):
 def secrets_of(board):
     """Give the board secrets, and others before them, by its console; return them all."""
     old = {
-        "wifi.password": "an-old-Wi-Fi-password",
+        "wifi.password": "an-old-Wi-Fi-key!",
         "lwa.client_secret": "an-old-client-secret/" + "".join(map(chr, range(48, 123))),
         "lwa.refresh_token": "Atzr|old." + "".join(f"{n:04x}" for n in range(110)),
     }
