@@ -313,6 +313,19 @@ def test_a_selftest_waits_for_an_uplink_under_way(bench):
     assert bench.run(board)[0] == 0 and board.lines.count("selftest") == 3
 
 
+def test_settings_wait_for_an_uplink_that_has_the_memory(bench):
+    board, refusals = bench.board(), {True: 2, False: 2}
+
+    def busy(rest):
+        if refusals[bool(rest)]:
+            refusals[bool(rest)] -= 1
+            raise ValueError("out of memory; nothing done: try again when the uplink is over")
+        return board._config(rest)
+
+    board.on["config"] = busy
+    assert bench.run(board)[0] == 0 and len(stored(board)) == 3
+
+
 # Run again.
 
 

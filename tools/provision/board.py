@@ -10,6 +10,8 @@ CONNECT_S = 15
 # What a board does on the network may take 45 s, and wait for an uplink of as long.
 _JOB_S = 60
 _UNDER_WAY_S = 2
+# What a board says that has an uplink under way, or no memory beside it; nothing was done then.
+_BUSY = ("under way", "when the uplink is over")
 SELFTEST_STEPS = 7
 _UNCONFIGURED = ": FAILED: not configured yet"
 # What the console takes in one line, in bytes.
@@ -36,7 +38,7 @@ class Board:
     def connect(self):
         """Open the port and read what the board is."""
         self.device = Device(self.port, CONNECT_S, True, self._is_stopped, self._heard)
-        self.version = self.device.command("status")["version"]
+        self.version = self.job("status", timeout_s=CONNECT_S)["version"]
         self.read()
 
     def _is_stopped(self):
@@ -45,7 +47,7 @@ class Board:
 
     def read(self):
         """Read the settings back."""
-        self._shown = self.device.command("config")["config"]
+        self._shown = self.job("config", timeout_s=CONNECT_S)["config"]
         self.serial = self._shown[SERIAL]
 
     def is_set(self, name):
@@ -84,20 +86,20 @@ class Board:
     def _send(self, settings):
         try:
             for line in _lines(settings):
-                self.device.command(line, "config", CONNECT_S)
+                self.job(line, "config", CONNECT_S)
         except DeviceError:
             self.serial = None
             self.read()
             raise
 
-    def job(self, line, shown=None):
-        """Return the answer to a command that needs the network, once the board is not on it."""
+    def job(self, line, shown=None, timeout_s=_JOB_S):
+        """Return the answer to a command, given again while the board is busy with an uplink."""
         end = time.monotonic() + _JOB_S
         while True:
             try:
-                return self.device.command(line, shown, _JOB_S)
+                return self.device.command(line, shown, timeout_s)
             except Refused as e:
-                if "under way" not in str(e) or time.monotonic() > end:
+                if not any(text in str(e) for text in _BUSY) or time.monotonic() > end:
                     raise
             time.sleep(_UNDER_WAY_S)
 
