@@ -66,9 +66,10 @@ class Connection:
         """
         if self._proven and self._writer is None:
             raise Fault("%s closed the connection" % self.host)
-        exchange = self._exchange(method, target, headers, body)
         try:
-            return await asyncio.wait_for(exchange, self.timeout_s)
+            return await asyncio.wait_for(
+                self._exchange(method, target, headers, body), self.timeout_s
+            )
         except asyncio.TimeoutError:
             fault = Fault("%s: no answer in %d s" % (self.host, self.timeout_s))
         except (OSError, ValueError) as e:

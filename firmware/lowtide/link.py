@@ -65,8 +65,9 @@ class Link:
         self.bssid = radio.strongest(config["wifi.ssid"])
         if not await self._joined(_JOIN_S):
             self.bssid = b""
-            why = radio.status()
-            raise Fault("no Wi-Fi (%d): check wifi.ssid, wifi.password and the distance" % why)
+            raise Fault(
+                "no Wi-Fi (%d): check wifi.ssid, wifi.password and the distance" % radio.status()
+            )
 
     async def _joined(self, timeout_s):
         config, radio = self.agent.config, self.radio

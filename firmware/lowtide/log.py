@@ -17,5 +17,6 @@ class Log:
         for at, byte in enumerate(line):
             if not 32 <= byte < 127:
                 line[at] = 63
-        self.lines = self.lines[-23:] + [line.decode()]
-        self.write(self.lines[-1] + "\n")
+        text = line.decode()
+        self.lines = self.lines[-23:] + [text]
+        self.write(text + "\n")

@@ -130,13 +130,13 @@ class Uplink:
     async def _report(self, slot, now_s):
         # SlotStatus whenever there is a connection, DeviceStatus once a day (protocol, section 5).
         agent, capacity = self.agent, self.agent.config["slot.capacity"]
-        level, reported_at = agent.level.permille, agent.reported_at
+        level = agent.level.permille
         try:
             if level is not None:
                 days = agent.forecast.days_left()
                 run_out_s = None if days is None else now_s + days * _DAY_S
                 await self.api.slot_status(slot, level * capacity // 1000, capacity, run_out_s)
-            if not 0 <= now_s - reported_at < _DAY_S:
+            if not 0 <= now_s - agent.reported_at < _DAY_S:
                 await self.api.device_status(now_s)
                 agent.reported_at = now_s
         except Refused as e:
