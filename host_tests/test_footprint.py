@@ -31,6 +31,12 @@ flash = 0
 heap = 0
 
 [gauges.modules]
+
+[texts]
+flash = 0
+heap = 0
+
+[texts.modules]
 """
 SIZES = {
     PLATFORM: Size(0, 0, 7000),

@@ -24,33 +24,42 @@ def do_log(console, rest):
 
 
 def _level(console):
-    # -> (0.0 to 1.0 or None, fault or None), read now and for the eye only.
+    # -> level (0.0 to 1.0), amount and fault, read now and for the eye only.
+    config = console.config
     try:
-        return console.gauge.read() / 1000, None
+        permille = console.gauge.read()
     except Exception as e:  # noqa: BLE001 - whatever a driver raises belongs on the screen
-        return None, "gauge fault: %s" % e
+        return {"level": None, "amount": None, "fault": "gauge fault: %s" % e}
+    amount = permille * config["slot.capacity"] // 1000
+    return {
+        "level": permille / 1000,
+        "amount": "%d %s" % (amount, config["slot.unit"]),
+        "fault": None,
+    }
 
 
 def do_status(console, rest):
     agent, orders, config = console.agent, console.agent.orders, console.config
-    level, fault = _level(console)
-    return {
-        "level": level,
-        "state": orders.state,
-        "blocked": orders.block,
-        "slot": config["slot.id"],
-        "event_id": orders.event_id or None,
-        "time": dates.iso(console.time_s()),
-        "version": VERSION,
-        "low": agent.level.low,
-        "fault": fault or config.fault,
-        "missing": config.missing(),
-        "power": config["power.mode"],
-        "safe_mode": agent.safe,
-        "ordered": _iso(orders.ordered_at),
-        "uplink": agent.trouble,
-        "failures": agent.failures,
-    }
+    answer = _level(console)
+    answer["fault"] = answer["fault"] or agent.doubt or config.fault
+    answer.update(
+        {
+            "state": orders.state,
+            "blocked": orders.block,
+            "slot": config["slot.id"],
+            "event_id": orders.event_id or None,
+            "time": dates.iso(console.time_s()),
+            "version": VERSION,
+            "low": agent.level.low,
+            "missing": config.missing(),
+            "power": config["power.mode"],
+            "safe_mode": agent.safe,
+            "ordered": _iso(orders.ordered_at),
+            "uplink": agent.trouble,
+            "failures": agent.failures,
+        }
+    )
+    return answer
 
 
 def do_config(console, rest):
@@ -83,18 +92,15 @@ def _store(console, values, answer):
 
 
 def do_measure(console, rest):
-    level, fault = _level(console)
+    answer = _level(console)
     raws, levels = console.gauge.raws, console.gauge.levels
     outliers = 0
     for each in levels:
         outliers += abs(each - levels[4]) > 25
-    return {
-        "raw": " ".join(map(str, raws)),
-        "filtered": raws[4] if raws else None,
-        "outliers": outliers,
-        "level": level,
-        "fault": fault,
-    }
+    answer["raw"] = " ".join(map(str, raws))
+    answer["filtered"] = raws[4] if raws else None
+    answer["outliers"] = outliers
+    return answer
 
 
 def do_calibrate(console, rest):

@@ -103,6 +103,21 @@ def test_status_with_a_gauge_fault_has_no_level():
     terminal = Terminal(Device(permille=None))
     assert terminal.ask("status")["level"] is None
     assert terminal.ask("status")["fault"] == "gauge fault: out of range"
+    assert terminal.ask("status")["amount"] is None
+
+
+def test_status_and_measure_show_the_amount_in_the_products_unit():
+    terminal = Terminal(Device(permille=290))
+    terminal.ask('config {"slot.capacity":2500,"slot.unit":"g"}')
+    assert terminal.ask("status")["amount"] == terminal.ask("measure")["amount"] == "725 g"
+
+
+def test_status_shows_a_fault_that_only_the_last_deciding_reading_saw():
+    terminal = Terminal(Device(permille=700))
+    terminal.device.agent.doubt = "gauge fault: container lifted"
+    assert terminal.ask("status")["fault"] == "gauge fault: container lifted"
+    terminal.device.agent.measure()
+    assert terminal.ask("status")["fault"] is None
 
 
 def test_looking_at_the_level_decides_nothing_and_writes_nothing():

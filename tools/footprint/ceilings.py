@@ -7,7 +7,7 @@ from pathlib import Path
 from tools.footprint.measure import PLATFORM, Size
 
 FILE = Path(__file__).with_name("ceilings.toml")
-GROUPS = ("loop", "people", "gauges")
+GROUPS = ("loop", "people", "gauges", "texts")
 NONE = Size(0, 0, 0)
 # So far may a ceiling lie above what is measured: room for a line, not for a feature. Lowered, it
 # is half that above. The heap's is wider: the table of names doubles when it is full.

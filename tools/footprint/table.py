@@ -5,8 +5,9 @@ from tools.footprint.measure import PLATFORM, Size
 
 _TITLES = {
     "loop": "the loop with one gauge",
-    "people": "console, calibration, self-test",
+    "people": "what a person at the console needs",
     "gauges": "the other gauges",
+    "texts": "texts, read on demand",
 }
 _BOTH = "everything with one gauge"
 _PEER = "pimoroni/enviro whole, orders nothing"
