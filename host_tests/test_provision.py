@@ -311,6 +311,10 @@ def test_a_serial_number_twice_in_a_report_is_refused(tmp_path):
 )
 def test_make_says_what_is_missing(given, asked):
     done = subprocess.run(
-        ["make", "provision", *given], cwd=ROOT, capture_output=True, text=True, timeout=20
+        ["make", "--no-print-directory", "provision", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
     assert done.returncode == 2 and len(done.stdout.splitlines()) == 1 and asked in done.stdout

@@ -124,7 +124,7 @@ class Uplink:
             raise Fault("Replenish: detailCode not understood")
         agent.persist()
         agent.log("%s: %s" % (code, orders.state))
-        if code[0] == "S" and agent.config["device.stage"] == "test":
+        if agent.config["device.stage"] == "test" and code[0] == "S":
             agent.log("A REAL ORDER: it will be charged. Cancel it within 24 h in Your Orders")
 
     async def _report(self, slot, now_s):

@@ -34,7 +34,7 @@ def _never_repeats(self, now_s):
     return False
 
 
-_take, _call = Connection._take, Drs._call
+_take, _call = Connection._take, Drs.call
 
 
 async def _half_a_body(self, size):
@@ -100,9 +100,9 @@ BUILDS = {
         (Connection, "_take", _half_a_body),
         (Orders, "answered", _any_answer),
     ),
-    "a request that was cut is sent again at once": ((Drs, "_call", _sends_again_at_once),),
+    "a request that was cut is sent again at once": ((Drs, "call", _sends_again_at_once),),
     "a cut is ignored": (
-        (Drs, "_call", _ignores_a_cut),
+        (Drs, "call", _ignores_a_cut),
         (Connection, "request", _blindly),
     ),
     "the connection stays open": ((Connection, "close", _leaves_it_open),),
