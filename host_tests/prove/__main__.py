@@ -3,8 +3,6 @@
 import argparse
 import collections
 import multiprocessing
-import os
-import subprocess
 import sys
 import time
 
@@ -86,16 +84,6 @@ def _decade(wakes):
     return "decade", said if well else f"COUNTEREXAMPLE: {said}"
 
 
-def _noise():
-    # A million bytes of noise through the console, on each interpreter.
-    command = [sys.executable, "-m", "pytest", "-q", "host_tests/both/test_console_noise.py"]
-    done = subprocess.run(
-        command, env={**os.environ, "NOISE_BYTES": "1000000"}, capture_output=True, text=True
-    )
-    said = "2 x 1000000 bytes, nothing changed"
-    return "console noise", said if not done.returncode else f"COUNTEREXAMPLE: {done.stdout}"
-
-
 def _job(job):
     function, *arguments = job
     return globals()[function](*arguments)
@@ -111,8 +99,6 @@ def _jobs(quick):
     for number in range(walks):
         yield ("_walk", OPTIONS[number % 3], each, number)
     yield ("_decade", 14610)
-    if not quick:
-        yield ("_noise",)
     yield from _wire_jobs(quick)
     for build in interpreter.BAD_STORES:
         yield ("_cuts", build)
