@@ -157,6 +157,22 @@ def test_a_power_cut_between_answer_and_flash_keeps_the_order(board):
     assert status["event_id"] == order["id"]
 
 
+def test_the_console_answers_while_an_uplink_waits_for_the_service(board):
+    hold = {"path": "/subscriptionInfo", "action": "delay", "seconds": 12}
+    board.bench.control("PUT", "/faults", [hold])
+    board.flash()
+    board.start()
+    end = time.monotonic() + HANG_S
+    while not board.requests("/subscriptionInfo"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    for line in ("status", "why", "help", "measure", "config level.reorder_pct 25"):
+        assert board.console.command(line)["ok"], line
+    assert "under way" in board.status()["uplink"]
+    board.until(uplink=None)
+    assert board.console.command("config level.reorder_pct")["value"] == 25
+
+
 def _flip(name):
     def damage(folder):
         data = bytearray((folder / name).read_bytes())
