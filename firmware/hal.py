@@ -62,23 +62,29 @@ def boot():
     A watchdog reset with the radio on is not counted: DNS may block for ever, and what the
     network does must not lead to safe mode.
     """
-    if machine.reset_cause() == machine.SOFT_RESET:
+    cause, memory = machine.reset_cause(), machine.RTC().memory
+    if cause == machine.SOFT_RESET:
         # Ctrl-D leaves the radio as it was: here is no object to stop it by.
         radio.start([])
         radio.stop()
-    memory = machine.RTC().memory()
-    bad, on = (memory[0], memory[1]) if len(memory) > 1 else (0, 0)
-    if on and machine.reset_cause() == machine.WDT_RESET:
-        bad = max(0, bad - 1)
-    machine.RTC().memory(bytes((min(bad + 1, 255), 0)) + (memory[2:] or b"\0"))
+    held = memory()
+    if len(held) < 3:
+        held = bytes(3)
+    bad = held[0]
+    if bad and held[1] and cause == machine.WDT_RESET:
+        bad -= 1
+    memory(bytes((min(bad + 1, 255), 0)) + held[2:])
     return bad
 
 
 def kept():
-    """Return `(why, data)` as last kept in RTC memory: it survives sleep and reset, not power."""
+    """Return `(why, data)` as last kept in RTC memory: it survives sleep and reset, not power.
+
+    `boot()` comes first: it makes room where there is nothing.
+    """
     memory = machine.RTC().memory()
-    size = memory[2] if len(memory) > 2 else 0
-    return memory[3 : 3 + size].decode(), memory[3 + size :]
+    end = 3 + memory[2]
+    return memory[3:end].decode(), memory[end:]
 
 
 def keep(data, why, radio=False):
@@ -87,13 +93,14 @@ def keep(data, why, radio=False):
     Room is for 2,048 bytes, of which the start count and `why` take at most 123.
     """
     text = why.encode()[:120]
-    bad = machine.RTC().memory()[:1] or b"\0"
-    machine.RTC().memory(bad + bytes((radio, len(text))) + text + data)
+    memory = machine.RTC().memory
+    memory(memory()[:1] + bytes((radio, len(text))) + text + data)
 
 
 def clean_end():
     """Note that this start ends well: the next one finds none bad before it."""
-    machine.RTC().memory(b"\0" + machine.RTC().memory()[1:])
+    memory = machine.RTC().memory
+    memory(b"\0" + memory()[1:])
 
 
 def started_by():
@@ -155,16 +162,15 @@ def adc_read_uv(pin):
 
 
 class Radio:
-    """Wi-Fi station."""
+    """Wi-Fi station. `wlan` is the port's own object, None while the radio is off."""
 
-    def __init__(self):
-        self._wlan = None
+    wlan = None
 
     def start(self, address):
         """Switch on; `address`: `[ip, mask, gateway, dns]`, empty for DHCP."""
         import network
 
-        self._wlan = wlan = network.WLAN(network.STA_IF)
+        self.wlan = wlan = network.WLAN(network.STA_IF)
         wlan.active(True)
         if address:
             wlan.ifconfig(tuple(address))
@@ -172,29 +178,21 @@ class Radio:
     def strongest(self, ssid):
         """Scan (about 2 s). Return the BSSID of the strongest access point so named, or b""."""
         # It finds nothing while the driver still tries to connect.
-        self._wlan.disconnect()
-        found = [(ap[3], ap[1]) for ap in self._wlan.scan() if ap[0] == ssid.encode()]
+        self.wlan.disconnect()
+        found = [(ap[3], ap[1]) for ap in self.wlan.scan() if ap[0] == ssid.encode()]
         return max(found)[1] if found else b""
 
     def connect(self, ssid, password, bssid):
         """Begin to connect; an empty password is an open network, empty `bssid` any point."""
         # connect() while connecting raises "Wifi Internal Error".
-        self._wlan.disconnect()
-        self._wlan.connect(ssid, password or None, bssid=bssid or None)
-
-    def connected(self):
-        """Whether there is a link with an address."""
-        return self._wlan.isconnected()
-
-    def status(self):
-        """Return the port's status: 201 no access point of that name, 202 wrong password."""
-        return self._wlan.status()
+        self.wlan.disconnect()
+        self.wlan.connect(ssid, password or None, bssid=bssid or None)
 
     def stop(self):
         """Switch the radio off."""
-        if self._wlan is not None:
-            self._wlan.active(False)
-            self._wlan = None
+        if self.wlan is not None:
+            self.wlan.active(False)
+            self.wlan = None
 
 
 radio = Radio()

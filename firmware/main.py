@@ -1,11 +1,10 @@
-"""Start the agent. Short, since it is compiled at every start; whatever fails ends in sleep."""
+"""Start the agent; compiled at each start, so short."""
 
 try:
     import app
 
     app.run()
-except Exception as e:  # noqa: BLE001 - a board at the prompt never sleeps again
-    # hal may be what could not be loaded.
+except Exception as e:  # hal may be what could not be loaded
     import sys
     import time
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from lowtide import GaugeFault
 from lowtide.gauge import Gauge
-from lowtide.gauges import GaugeFault
 from tools.policy import device
 from tools.policy.__main__ import main
 from tools.policy.fleet import Fleet, run

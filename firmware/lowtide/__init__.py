@@ -1,9 +1,13 @@
 """Lowtide: measures a consumable, orders it once, remembers the order.
 
-What all of it speaks in: its version, and what can come of a call to the service.
+What all of it speaks in: its version, and what can go wrong with the gauge and the service.
 """
 
 VERSION = "0.1.0"
+
+
+class GaugeFault(Exception):
+    """The gauge cannot be trusted now; its text is the fault's name. A fault never orders."""
 
 
 class Fault(Exception):

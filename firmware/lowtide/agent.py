@@ -9,9 +9,8 @@ import struct
 
 from micropython import const
 
-from lowtide import Fault
+from lowtide import Fault, GaugeFault
 from lowtide.forecast import Forecast
-from lowtide.gauges import GaugeFault
 from lowtide.level import Level
 from lowtide.orders import Orders, left_s
 

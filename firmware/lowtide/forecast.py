@@ -4,7 +4,7 @@ import struct
 
 from micropython import const
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 
 _DAY_S = const(86400)
 # In permille of the full bin: two readings that differ by no more than noise have settled. A day

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 
 _BURST = const(9)
 _MIDDLE = const(4)

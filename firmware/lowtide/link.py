@@ -65,15 +65,17 @@ class Link:
         self.bssid = radio.strongest(config["wifi.ssid"])
         if not await self._joined(_JOIN_S):
             self.bssid = b""
+            # The port's status: 201 no access point of that name, 202 wrong password.
             raise Fault(
-                "no Wi-Fi (%d): check wifi.ssid, wifi.password and the distance" % radio.status()
+                "no Wi-Fi (%d): check wifi.ssid, wifi.password and the distance"
+                % radio.wlan.status()
             )
 
     async def _joined(self, timeout_s):
         config, radio = self.agent.config, self.radio
         radio.connect(config["wifi.ssid"], config["wifi.password"], self.bssid)
         for _ in range(timeout_s * _POLLS_A_SECOND):
-            if radio.connected():
+            if radio.wlan.isconnected():
                 return True
             await asyncio.sleep(_POLL_S)
         return False

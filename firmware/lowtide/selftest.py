@@ -8,8 +8,7 @@ import socket
 
 from micropython import const
 
-from lowtide import Fault, dates
-from lowtide.gauges import GaugeFault
+from lowtide import Fault, GaugeFault, dates
 
 _LOCAL = ("flash", "gauge", "clock")
 _NETWORK = ("wifi", "dns", "tls", "token")

@@ -3,10 +3,9 @@
 import asyncio
 import json
 
-from lowtide import Fault, Refused
+from lowtide import Fault, GaugeFault, Refused
 from lowtide.agent import Agent
 from lowtide.config import Config, names, point
-from lowtide.gauges import GaugeFault
 from lowtide.orders import Orders
 from lowtide.uplink import Uplink
 

@@ -2,8 +2,8 @@
 
 from kit import config
 
+from lowtide import GaugeFault
 from lowtide.gauge import Gauge
-from lowtide.gauges import GaugeFault
 from lowtide.gauges.battery import Battery
 
 

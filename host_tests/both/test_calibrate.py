@@ -4,8 +4,8 @@ from chips import SwitchPin, Time
 from kit import DAY, Device, FakeStore
 from test_console import Terminal
 
+from lowtide import GaugeFault
 from lowtide.gauge import Gauge
-from lowtide.gauges import GaugeFault
 from lowtide.gauges.counter import Counter
 
 

@@ -4,8 +4,8 @@ import struct
 
 from kit import DAY, HOUR, T0, raises
 
+from lowtide import GaugeFault
 from lowtide.forecast import Forecast
-from lowtide.gauges import GaugeFault
 
 STEP_S = 900
 

@@ -2,8 +2,8 @@
 
 from kit import config, raises
 
+from lowtide import GaugeFault
 from lowtide.gauge import Gauge
-from lowtide.gauges import GaugeFault
 
 TABLE = "100:0 1100:1000"
 

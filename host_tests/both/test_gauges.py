@@ -3,7 +3,7 @@
 from chips import HCSR04, HX711Chip, SwitchPin, Time
 from kit import raises
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 from lowtide.gauges.analogue import Analogue
 from lowtide.gauges.counter import Counter
 from lowtide.gauges.distance import Distance

@@ -27,6 +27,8 @@ class FakeRadio:
     def start(self, address):
         """As `hal.Radio`, as are the others."""
         self.calls.append(("start", address))
+        # The port's object: `isconnected` and `status` are its.
+        self.wlan = self
 
     def strongest(self, ssid):
         self.calls.append(("scan", ssid))
@@ -36,7 +38,7 @@ class FakeRadio:
         self.calls.append(("connect", ssid, password, bssid))
         self._bssid = bssid
 
-    def connected(self):
+    def isconnected(self):
         return self._bssid in self.there
 
     def status(self):

@@ -4,8 +4,8 @@ import math
 
 from kit import DAY, HOUR, MINUTE, Device
 
+from lowtide import GaugeFault
 from lowtide.gauge import Gauge
-from lowtide.gauges import GaugeFault
 
 STEP_S = 15 * MINUTE
 

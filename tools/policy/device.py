@@ -4,11 +4,10 @@ A policy has `wake(now_s)`: one measure step, and what it orders through `replen
 returns `supply.Service.replenish`'s answer. `in_depletion` is whether it waits for a refill.
 """
 
-from lowtide import Refused
+from lowtide import GaugeFault, Refused
 from lowtide.agent import Agent
 from lowtide.config import check, names, point
 from lowtide.gauge import Gauge
-from lowtide.gauges import GaugeFault
 from lowtide.orders import Orders
 from lowtide.uplink import Uplink
 

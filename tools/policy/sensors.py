@@ -7,7 +7,7 @@ done before: two policies over one bin see the same gauge.
 import math
 import random
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 from lowtide.gauges.analogue import Analogue
 from lowtide.gauges.distance import Distance
 from lowtide.gauges.hx711 import HX711

@@ -6,7 +6,3 @@ fault that a level below empty is, None where it is just empty; `keeps` is how m
 memory it wants, with `pack() -> bytes` and `resume(bytes)`, which is called once at every start,
 with none after a power cut. All the rest is `lowtide.gauge`.
 """
-
-
-class GaugeFault(Exception):
-    """The gauge cannot be trusted now; its text is the fault's name. A fault never orders."""

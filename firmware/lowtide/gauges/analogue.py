@@ -1,6 +1,6 @@
 """Analogue gauge: any sensor with a voltage that tells the amount (resistive, IR, float)."""
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 
 
 class Analogue:

@@ -1,6 +1,6 @@
 """Any gauge on a battery: with too little supply it measures nothing, and so orders nothing."""
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 
 
 class Battery:

@@ -4,7 +4,7 @@ import struct
 
 from micropython import const
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 
 _LOST = const(-1)
 

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 
 # "Timing diagram": trigger for 10 us; over 60 ms a cycle, lest an old echo counts for a new one.
 _TRIGGER_US = const(10)

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from lowtide.gauges import GaugeFault
+from lowtide import GaugeFault
 
 # "Serial Interface", table 3: the pulses of a reading choose the input and gain of the next.
 A_128 = const(25)

@@ -24,7 +24,7 @@ class Radio:
 
     def start(self, address):
         """As `hal.Radio`."""
-        self.on = True
+        self.on, self.wlan = True, self
 
     def strongest(self, ssid):
         """As `hal.Radio`."""
@@ -33,8 +33,8 @@ class Radio:
     def connect(self, ssid, password, bssid):
         """As `hal.Radio`."""
 
-    def connected(self):
-        """As `hal.Radio`."""
+    def isconnected(self):
+        """As the port's WLAN."""
         return self.on
 
     def stop(self):
