@@ -69,7 +69,10 @@ class App:
             shift_s = agent.woke()
             if shift_s:
                 hal.set_time(hal.time_s() + shift_s)
-        elif started_by == "watchdog":
+            return
+        # What was kept may be a day old: rows of readings begin anew.
+        agent.level.fault()
+        if started_by == "watchdog":
             agent.trouble = agent.trouble or "the watchdog ended the last wake"
             self.log(agent.trouble)
         else:

@@ -5,6 +5,7 @@ import sys
 import time
 
 import machine
+import micropython
 
 from lowtide.dates import EPOCH_S
 
@@ -84,7 +85,11 @@ def kept():
     """
     memory = machine.RTC().memory()
     end = 3 + memory[2]
-    return memory[3:end].decode(), memory[end:]
+    try:
+        return memory[3:end].decode(), memory[end:]
+    except UnicodeError:
+        # Another program's.
+        return "", b""
 
 
 def keep(data, why, radio=False):
@@ -92,7 +97,11 @@ def keep(data, why, radio=False):
 
     Room is for 2,048 bytes, of which the start count and `why` take at most 123.
     """
-    text = why.encode()[:120]
+    text = bytearray(why.encode())[:120]
+    for at, byte in enumerate(text):
+        # No character is to be cut in two.
+        if byte > 126:
+            text[at] = 63
     memory = machine.RTC().memory
     memory(memory()[:1] + bytes((radio, len(text))) + text + data)
 
@@ -124,6 +133,8 @@ def deepsleep_s(seconds):
 def rescue(e, seconds):
     """Print what failed, leave a person ten seconds for Ctrl-C, then sleep. Does not return."""
     sys.print_exception(e)
+    # The console may have had it as a byte.
+    micropython.kbd_intr(3)
     if started_by() != "sleep":
         time.sleep(10)
     deepsleep_s(seconds)

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -261,6 +263,33 @@ def test_selftest_tells_of_each_part_and_of_what_to_do(board):
     for name in ("flash", "gauge", "clock", "wifi", "dns", "tls", "token"):
         assert f"{name}: ok" in said, said
     assert f"{SLOT} is subscribed" in said
+
+
+def test_a_reason_in_another_script_is_kept_and_the_board_starts_again(board):
+    board.flash()
+    message = {"message": "\u88dc\u5145" * 40}
+    fault = {"path": "/subscriptionInfo", "times": 50, "action": "status", "status": 400}
+    board.bench.control("PUT", "/faults", [{**fault, "body": message}])
+    board.start()
+    board.until_logged("subscriptionInfo: 400")
+    board.console.command("reboot")
+    board.until_logged("subscriptionInfo: 400")
+    assert "?" in board.status()["uplink"]
+
+
+def test_rtc_memory_of_another_program_is_none_of_ours(board):
+    board.flash()
+    board.start()
+    board.until(uplink=None)
+    board.console.close()
+    source = (
+        r"import machine; machine.RTC().memory(b'\x00\x00\x14' + b'\xff' * 40); machine.reset()"
+    )
+    port = str(board.bench.folder / "board")
+    mpremote = [sys.executable, "-m", "mpremote", "connect", port, "resume"]
+    subprocess.run([*mpremote, "exec", "--no-follow", source], check=True, timeout=60)
+    board.console = board.bench.console()
+    assert board.until(uplink=None)["state"] == "none"
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def check_fits(target, board):
     found = re.match(
         r"esp32([a-z]\d)?", described.rpartition(" with ")[2].replace("-", "").lower()
     )
-    if found and found[0] != board.json["mcu"]:
+    if (found[0] if found else "") != board.json["mcu"] and board.name != "host":
         raise BoardError(
             f"the board is a {described!r}, {board.name} is for {board.json['mcu']}: see BOARD="
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools import image
 from tools.boards import facts
-from tools.firmware_file import FirmwareError, read
+from tools.firmware_file import read
 
 _BAUD = 460800
 
@@ -51,7 +51,10 @@ def flash_mib_on(chip, port, more=()):
 def block_count(firmware, flash_mib):
     """Return how many blocks the volume has, and where it begins, in this MicroPython's layout."""
     offset, size = firmware.vfs
-    return (size or flash_mib * 1024 * 1024 - offset) // 4096, offset
+    room = flash_mib * 1024 * 1024 - offset
+    if room <= 0 or (size or 0) > room:
+        raise FlashError(f"{flash_mib} MB of flash are too few for this MicroPython: FLASH_MIB=")
+    return (size or room) // 4096, offset
 
 
 def flash(board, firmware_path, args):
@@ -98,7 +101,7 @@ def main(argv=None):
                 "or say which board: BOARD=ESP32_GENERIC"
             )
         flash(facts.load(args.board), args.firmware, args)
-    except (FlashError, FirmwareError, image.ImageError, FileNotFoundError) as e:
+    except (FlashError, OSError, ValueError) as e:
         print(f"flash: {e}", file=sys.stderr)
         return 1
     return 0

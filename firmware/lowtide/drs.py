@@ -209,7 +209,7 @@ class Drs:
         Raises:
             Fault, or one of its kinds: see `lowtide`; with `block` set if the grant is not good.
         """
-        config = self._config
+        config, held = self._config, self._config["lwa.refresh_token"]
         self._token = client = ""
         for name in ("client_id", "client_secret"):
             value = config["lwa." + name]
@@ -226,6 +226,9 @@ class Drs:
             )
         finally:
             self.close()
+        if config["lwa.refresh_token"] != held:
+            # By a person, meanwhile: the answer is about the old one.
+            raise Fault("lwa.refresh_token was changed")
         if status != 200:
             error = str(answer.get("error"))[:40]
             if status == 400 and error == "invalid_grant":

@@ -51,6 +51,9 @@ class Gauge:
         try:
             while len(raws) < _BURST:
                 raws.append(self.driver.read())
+        except OSError:
+            # A bus on which nobody answers.
+            raise GaugeFault("disconnected")
         finally:
             if self.driver.sleep:
                 self.driver.sleep()

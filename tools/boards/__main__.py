@@ -14,17 +14,24 @@ def main(argv=None):
         return 2
     failed = False
     for name in image.known_boards():
-        board = facts.load(name)
-        if argv and board.toml.get("part"):
-            for file, text in draw.drawings(board).items():
-                (board.folder / file).write_text(text)
-        wrong = check.complaints(board)
+        try:
+            said, wrong = _check(name, bool(argv))
+        except Exception as e:  # noqa: BLE001 - board.py is a maker's code; the others are checked too
+            said, wrong = "", [f"boards/{name} cannot be read: {type(e).__name__}: {e}"]
         failed = failed or bool(wrong)
-        pins = " ".join(f"GPIO{use.pin}:{use.kind}" for use in board.uses())
-        print(f"{name:18} {'FAILED' if wrong else 'ok':7} {board.json['mcu']:8} {pins}")
+        print(f"{name:18} {'FAILED' if wrong else 'ok':7} {said}")
         for line in wrong:
             print(f"  {line}")
     return int(failed)
+
+
+def _check(name, is_to_draw):
+    board = facts.load(name)
+    if is_to_draw and board.toml.get("part"):
+        for file, text in draw.drawings(board).items():
+            (board.folder / file).write_text(text)
+    pins = " ".join(f"GPIO{use.pin}:{use.kind}" for use in board.uses())
+    return f"{board.json['mcu']:8} {pins}", check.complaints(board)
 
 
 if __name__ == "__main__":

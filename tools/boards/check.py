@@ -12,6 +12,9 @@ def complaints(board):
     wrong = _about(board)
     if board.json.get("mcu") is None or wrong:
         return wrong
+    wrong = _constants(board.module)
+    if wrong:
+        return wrong
     uses = board.uses()
     for use in uses:
         wrong += [f"GPIO{use.pin}: {why}" for why in _pin(board.chip, use)]
@@ -36,6 +39,20 @@ def _about(board):
         )
     if board.toml.get("flash_mib") not in (4, 8, 16):
         wrong.append("board.toml: flash_mib: want 4, 8 or 16")
+    return wrong
+
+
+def _constants(module):
+    wrong = []
+    if hasattr(module, "LED_PIN") and not hasattr(module, "LED_ON"):
+        wrong.append("board.py: LED_PIN without LED_ON, the level that lights it: 1 or 0")
+    try:
+        points = [tuple(map(int, point.split(":"))) for point in module.TABLE.split()]
+        raws = {raw for raw, _ in points}
+    except (AttributeError, ValueError):
+        raws = set()
+    if len(raws) < 2:
+        wrong.append("board.py: TABLE: want two points or more, RAW:PERMILLE, blanks between")
     return wrong
 
 

@@ -93,14 +93,14 @@ class _NotingHal:
             def __call__(self, *_):
                 return 0
 
-            def irq(self, wake=None, **_):
+            def irq(self, handler=None, trigger=0, *, wake=None, **_):
                 if wake is not None:
                     uses.append(Use(self._pin, "wake"))
 
         def nothing(*_):
             return 0
 
-        names = ["disable_irq", "enable_irq", "time_pulse_us"]
+        names = ["disable_irq", "enable_irq", "time_pulse_us", "wake_reason", "reset_cause"]
         self.machine = SimpleNamespace(Pin=Pin, **dict.fromkeys(names, nothing))
         names = ["sleep_ms", "sleep_us", "ticks_ms", "ticks_us", "ticks_diff"]
         self.time = SimpleNamespace(**dict.fromkeys(names, nothing))
