@@ -2,7 +2,7 @@
 
 import sys
 
-from micropython import const, kbd_intr
+from micropython import const
 
 import board
 import hal
@@ -16,18 +16,8 @@ _DAY_S = const(86400)
 _UPLINK_BUDGET_S = const(45)
 _WATCHDOG_S = const(75)
 _FAULT_SLEEP_S = const(600)
-# So many starts in a row without a clean end lead to safe mode; so long a run counts as one.
+# So many starts in a row without a clean end lead to safe mode.
 _BAD_STARTS = const(3)
-_GOOD_RUN_S = const(600)
-# Real seconds since the last input for which the console stays open on a board that sleeps.
-_CONSOLE_UNCONFIGURED_S = const(600)
-_CONSOLE_SAFE_S = const(60)
-_CONSOLE_BATTERY_S = const(10)
-_FOR_EVER_S = const(1 << 29)
-# While the console reads, Ctrl-C is its own: it drops a line, and leaves on an empty one. What
-# interrupts at any point then is Ctrl-\.
-_CTRL_C = const(3)
-_CTRL_BACKSLASH = const(28)
 # What the uplink may keep in RTC memory beside the agent's schedule, in bytes.
 _RTC_ROOM = const(1700)
 
@@ -36,7 +26,7 @@ class App:
     """Everything built once, wired once."""
 
     def __init__(self, feed):
-        self._feed, self._awake_since = feed, hal.ticks_ms()
+        self.feed, self.awake_since = feed, hal.ticks_ms()
         self.time_s, self.write = hal.time_s, sys.stdout.write
         self.log = Log(hal.time_s, self.write)
         self.config = Config(Store("/config.rec"))
@@ -58,8 +48,8 @@ class App:
         if not kept:
             self.agent.forecast.resume(self._use.load())
         self._links = self._context = None
-        self._radio_taken = False
-        # A registration between its two steps.
+        self.radio_taken = False
+        # What commands of two steps keep between them: `register`, `calibrate`.
         self.begun = {}
 
     def resume(self, started_by):
@@ -89,17 +79,9 @@ class App:
 
                 asyncio.run(self.uplink(due))
             return
-        import asyncio
+        from attended import attend
 
-        left = asyncio.run(self.attended())
-        if left == "reboot":
-            self.keep(False)
-        elif left == "wiped":
-            hal.keep(b"", "")
-        else:
-            return
-        hal.clean_end()
-        hal.reset()
+        attend(self)
 
     def step(self):
         """One measure step. Return why the uplink is due, or None."""
@@ -120,11 +102,11 @@ class App:
         from lowtide.uplink import Uplink
 
         self.log("uplink: %s due" % due)
-        network = link, api = self._network()
+        network = link, api = self.network()
         uplink = Uplink(self.agent, link, api, self.set_time, self.keep)
         uplink.resume(self._kept)
-        budget_s = _UPLINK_BUDGET_S - hal.seconds_since(self._awake_since)
-        self._radio_taken = True
+        budget_s = _UPLINK_BUDGET_S - hal.seconds_since(self.awake_since)
+        self.radio_taken = True
         try:
             await asyncio.wait_for(uplink.run(), budget_s)
         except asyncio.TimeoutError:
@@ -133,14 +115,14 @@ class App:
             # What a person types may have taken it.
             self.agent.uplink_failed("out of memory")
         finally:
-            self._radio_taken = False
+            self.radio_taken = False
         if self._links is network:
             # Else a setting has changed meanwhile: the token may be another account's.
             self._kept = uplink.pack(_RTC_ROOM)
         self._use.save(self.agent.forecast.pack(self._use.load()))
 
-    def _network(self):
-        # -> link, api; built at the first use, and anew where a setting has changed.
+    def network(self):
+        """Return link and api, built at the first use, and anew where a setting has changed."""
         if self._links is None:
             from lowtide.drs import Drs
             from lowtide.link import Link
@@ -157,40 +139,6 @@ class App:
             self._context = https.load_roots("/certs")
         return https.Connection(self._context, host, port, 15)
 
-    async def job(self, name, rest):
-        """Do for the console what takes its time: on the network, once, in an uplink's budget.
-
-        Return the answer. Raises ValueError: what went wrong and what to do.
-        """
-        import asyncio
-
-        if self._radio_taken:
-            raise ValueError("an uplink is under way; try again in a minute")
-        if name == "selftest":
-            from lowtide.selftest import job
-        else:
-            from lowtide.register import job
-        link, api = self._network()
-        self._radio_taken = True
-        kbd_intr(_CTRL_C)
-        answer: dict = {}
-        try:
-            answer = await asyncio.wait_for(job(name, rest, self, link, api), _UPLINK_BUDGET_S)
-        except asyncio.TimeoutError:
-            raise ValueError("took more than %d s" % _UPLINK_BUDGET_S)
-        finally:
-            api.close()
-            link.down()
-            kbd_intr(_CTRL_BACKSLASH)
-            self._radio_taken = False
-        if "wiped" in answer:
-            # It takes longer than that, and feeds the watchdog.
-            from lowtide.wipe import wipe
-
-            self.config_changed("")
-            wipe(self.config, hal.flash(), self._feed)
-        return answer
-
     def keep(self, radio=True):
         """Bring what a sleep must not lose to RTC memory; `radio`: it is switched on next."""
         driver = self.gauge.driver
@@ -206,58 +154,6 @@ class App:
         """Let a new setting undo what an old one blocked; hosts and tokens are taken up anew."""
         self._links, self._context, self._kept = None, None, b""
         self.agent.config_changed(name)
-
-    def _window_s(self):
-        if self.agent.safe:
-            return _CONSOLE_SAFE_S
-        if self.config.missing():
-            return _CONSOLE_UNCONFIGURED_S
-        return _CONSOLE_BATTERY_S if self.config["power.mode"] == "battery" else _FOR_EVER_S
-
-    def _say_window(self):
-        if self._window_s() < _FOR_EVER_S:
-            self.log("console: open until %d s without input" % self._window_s())
-
-    async def attended(self):
-        """Loop with the console open: mains power, a new device, safe mode, after power-on."""
-        import asyncio
-
-        from lowtide.console import Console
-
-        agent, config = self.agent, self.config
-        console = Console(
-            agent, config, self.log, self.gauge, hal.time_s, self.set_time, sys.stdout.write
-        )
-        console.on_config, console.job = self.config_changed, self.job
-        task = asyncio.create_task(console.run(asyncio.StreamReader(sys.stdin.buffer)))
-        if hasattr(board, "LED_PIN"):
-            from lowtide.led import show
-
-            asyncio.create_task(show(agent, hal.led(board.LED_PIN, board.LED_ON), hal.ticks_ms))  # noqa: RUF006
-        began = heard = hal.ticks_ms()
-        good = agent.safe
-        self._say_window()
-        kbd_intr(_CTRL_BACKSLASH)
-        while console.leave is None and not task.done():
-            self._feed()
-            self._awake_since = hal.ticks_ms()
-            due = None if agent.safe or self._radio_taken else self.step()
-            if due:
-                await self.uplink(due)
-            if not good and hal.seconds_since(began) >= _GOOD_RUN_S:
-                good = True
-                hal.clean_end()
-            if console.heard:
-                console.heard = False
-                heard = hal.ticks_ms()
-            await asyncio.sleep(0.1)
-            if hal.seconds_since(heard) >= self._window_s():
-                break
-        if task.done():
-            # It only ends by an exception: let that be seen.
-            await task
-        task.cancel()
-        return console.leave
 
     def sleep(self):
         """Sleep until the next step is due; for ever where only a person can help."""

@@ -27,7 +27,7 @@ SECRET = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=50
 
 def patient(terminal):
     """Have jobs that do nothing."""
-    terminal.console.job = lambda name, rest: None
+    terminal.console.job = lambda app, name, rest: None
     return terminal
 
 

@@ -25,7 +25,13 @@ class Person:
 
         self.port = serial.Serial(port, 115200, timeout=0.1)
         self.lines = 0
+        # The first prompt may have come before the port was open: Enter brings another one.
+        self.port.write(b"\r")
         self._until_prompt()
+        self.port.timeout = 0.5
+        while self.port.read(256):
+            pass
+        self.port.timeout = 0.1
 
     def _until_prompt(self):
         end, heard = time.monotonic() + HANG_S, b""

@@ -1,8 +1,8 @@
 """`calibrate` leads a person through an empty and a full bin. Loaded only when it is used."""
 
 
-def calibrate(gauge, config, ends, step):
-    """Take a step; return the answer. `ends` is the caller's to keep between steps.
+def calibrate(gauge, config, begun, step):
+    """Take a step; return the answer. `begun` is the caller's to keep between steps.
 
     `empty` and `full`, in either order, make the calibration of two points. `tare` moves the one
     there is to where the bin is empty now. A gauge that counts is set to 0 by `full`.
@@ -22,10 +22,10 @@ def calibrate(gauge, config, ends, step):
         for at, level in points:
             table += "%d:%d " % (at + shift, level)
     elif step in ("empty", "full"):
-        ends[step] = raws[4]
-        if len(ends) < 2:
+        begun[step] = raws[4]
+        if "empty" not in begun or "full" not in begun:
             return {"raw": raws[4], "next": "the other end"}
-        empty, full = ends.pop("empty"), ends.pop("full")
+        empty, full = begun.pop("empty"), begun.pop("full")
         # One sample at either side may be an outlier.
         if abs(full - empty) <= 20 * (raws[7] - raws[1]):
             raise ValueError("no difference: begin anew")

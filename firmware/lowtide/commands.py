@@ -1,7 +1,7 @@
-"""What the console's commands do: `do_NAME(console, rest)` returns the answer as a dict.
+"""What the console's commands do: `do_NAME(app, rest)` returns the answer as a dict.
 
-`rest` is what was typed behind the name. ValueError: bad input, and nothing changed. Dropped
-while a job runs, which needs the heap.
+`app`: see `app.App`; `rest` is what was typed behind the name. ValueError: bad input, and nothing
+changed. Dropped while a job runs, which needs the heap.
 """
 
 import json
@@ -11,7 +11,7 @@ from lowtide.config import names
 from lowtide.console import COMMANDS, JOBS, LEAVE
 
 
-def do_help(console, rest):
+def do_help(app, rest):
     if not rest:
         return {"commands": " ".join((COMMANDS, JOBS, LEAVE)), "help": "help NAME"}
     from lowtide.help import about
@@ -19,15 +19,15 @@ def do_help(console, rest):
     return about(rest)
 
 
-def do_log(console, rest):
-    return {"log": console.log.lines}
+def do_log(app, rest):
+    return {"log": app.log.lines}
 
 
-def _level(console):
+def _level(app):
     # -> level (0.0 to 1.0), amount and fault, read now and for the eye only.
-    config = console.config
+    config = app.config
     try:
-        permille = console.gauge.read()
+        permille = app.gauge.read()
     except Exception as e:  # noqa: BLE001 - whatever a driver raises belongs on the screen
         return {"level": None, "amount": None, "fault": "gauge fault: %s" % e}
     amount = permille * config["slot.capacity"] // 1000
@@ -38,9 +38,9 @@ def _level(console):
     }
 
 
-def do_status(console, rest):
-    agent, orders, config = console.agent, console.agent.orders, console.config
-    answer = _level(console)
+def do_status(app, rest):
+    agent, orders, config = app.agent, app.agent.orders, app.config
+    answer = _level(app)
     answer["fault"] = answer["fault"] or agent.doubt or config.fault
     answer.update(
         {
@@ -48,7 +48,7 @@ def do_status(console, rest):
             "blocked": orders.block,
             "slot": config["slot.id"],
             "event_id": orders.event_id or None,
-            "time": dates.iso(console.time_s()),
+            "time": dates.iso(app.time_s()),
             "version": VERSION,
             "low": agent.level.low,
             "missing": config.missing(),
@@ -62,8 +62,8 @@ def do_status(console, rest):
     return answer
 
 
-def do_config(console, rest):
-    config = console.config
+def do_config(app, rest):
+    config = app.config
     if not rest:
         shown = {name: config.shown(name) for name in names()}
         return {"config": shown, "changed": config.changed()}
@@ -71,7 +71,9 @@ def do_config(console, rest):
         name, value = (rest.split(None, 1) + [None])[:2]
         answer = {"name": name}
         if value is not None:
-            _store(console, {name: "" if value == '""' else value}, answer)
+            if value[0] == value[-1] == '"':
+                value = value[1:-1]
+            _store(app, {name: value}, answer)
         answer["value"] = config.shown(name)
         return answer
     try:
@@ -79,21 +81,21 @@ def do_config(console, rest):
     except ValueError:
         raise ValueError('want JSON: config {"NAME":VALUE,...}')
     answer = {}
-    _store(console, values, answer)
+    _store(app, values, answer)
     answer["set"] = sorted(values)
     return answer
 
 
-def _store(console, values, answer):
-    if console.config.update(values):
+def _store(app, values, answer):
+    if app.config.update(values):
         answer["forgotten"] = "lwa.refresh_token: register again"
     for name in values:
-        console.on_config(name)
+        app.config_changed(name)
 
 
-def do_measure(console, rest):
-    answer = _level(console)
-    raws, levels = console.gauge.raws, console.gauge.levels
+def do_measure(app, rest):
+    answer = _level(app)
+    raws, levels = app.gauge.raws, app.gauge.levels
     outliers = 0
     for each in levels:
         outliers += abs(each - levels[4]) > 25
@@ -103,19 +105,19 @@ def do_measure(console, rest):
     return answer
 
 
-def do_calibrate(console, rest):
+def do_calibrate(app, rest):
     from lowtide.calibrate import calibrate
 
     # A bin in somebody's hands orders nothing: low is confirmed anew from here.
-    console.agent.level.fault()
-    return calibrate(console.gauge, console.config, console.ends, rest)
+    app.agent.level.fault()
+    return calibrate(app.gauge, app.config, app.begun, rest)
 
 
-def do_order(console, rest):
+def do_order(app, rest):
     kinds = {"": False, "--now": True, "--test": "test"}
     if rest not in kinds:
         raise ValueError("want order, order --now, order --test or order --cancel")
-    verdict = console.agent.request_order(kinds[rest])
+    verdict = app.agent.request_order(kinds[rest])
     if not verdict.may:
         raise ValueError("not ordered: " + verdict.why)
     answer = {"order": "on its way", "why": verdict.why}
@@ -124,9 +126,9 @@ def do_order(console, rest):
     return answer
 
 
-def do_why(console, rest):
-    agent, level = console.agent, console.agent.level
-    verdict = agent.verdict(console.time_s())
+def do_why(app, rest):
+    agent, level = app.agent, app.agent.level
+    verdict = agent.verdict(app.time_s())
     forecast = None
     days = agent.forecast.days_left()
     if days is not None:
@@ -138,24 +140,17 @@ def do_why(console, rest):
         "why": "%s; %s" % (verdict.why, forecast or "no forecast yet"),
         "level": None if level.permille is None else level.permille / 1000,
         "measured": _iso(agent.measured_at),
-        "threshold": console.config["level.reorder_pct"] / 100,
-        "low_readings": "%d of %d" % (level.low_count, console.config["level.confirm_count"]),
+        "threshold": app.config["level.reorder_pct"] / 100,
+        "low_readings": "%d of %d" % (level.low_count, app.config["level.confirm_count"]),
         "forecast": forecast,
         "next_order": _iso(verdict.at_s),
     }
 
 
-def do_time(console, rest):
+def do_time(app, rest):
     if rest:
-        console.set_time(dates.parse_iso(rest))
-    return {"time": dates.iso(console.time_s())}
-
-
-def do_json(console, rest):
-    if rest not in ("on", "off"):
-        raise ValueError("want 'json on' or 'json off'")
-    console.json = rest == "on"
-    return {"json": console.json}
+        app.set_time(dates.parse_iso(rest))
+    return {"time": dates.iso(app.time_s())}
 
 
 def _iso(at_s):

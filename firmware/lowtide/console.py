@@ -27,25 +27,16 @@ class Console:
     command that ends the loop; both are the caller's to act on.
 
     Args:
-        agent, config, log: what it shows and drives.
-        gauge: read by `measure` and `status`; their readings decide nothing.
-        time_s, set_time: the local clock.
-        write: `(str)` to the serial line.
-
-    `on_config(name)` is told of a new setting; `job(name, argument)` gives a coroutine that does
-    what takes its time and returns the answer. Both are to be set.
+        app: what it shows and drives, see `app.App`; `write(text)` is the serial line.
+        job: `(app, name, argument)` gives a coroutine that does what takes its time and returns
+            the answer.
     """
 
-    def __init__(self, agent, config, log, gauge, time_s, set_time, write):
-        self.agent, self.config, self.log, self.gauge = agent, config, log, gauge
-        self.time_s, self.set_time, self._write = time_s, set_time, write
-        self.json = self._hidden = self._lost = False
+    def __init__(self, app, job):
+        self.app, self.job = app, job
+        self._json = self._hidden = self._lost = self.heard = False
         self._line = bytearray()
-        # What `calibrate` has of a bin's two ends.
-        self.ends: dict[str, tuple] = {}
-        self._running = None
-        self.heard = False
-        self.leave = self.on_config = self.job = None
+        self._running = self.leave = None
 
     async def run(self, reader):
         """Serve commands from `reader` (an asyncio stream) for ever."""
@@ -73,7 +64,7 @@ class Console:
                 except Exception as e:  # noqa: BLE001 - the console outlives what a job meets
                     answer = _failed(e)
                 self._running = None
-                self._answer(answer, self.json)
+                self._answer(answer, self._json)
                 __import__("lowtide.commands")
 
     def feed(self, data):
@@ -121,13 +112,13 @@ class Console:
 
     def _say(self, text):
         # Echo and prompt: for people only.
-        if not self.json:
-            self._write(text)
+        if not self._json:
+            self.app.write(text)
 
     def _enter(self):
         # Exactly one answer, whatever was typed; none to an empty line.
         self._say("\n")
-        as_json, answer, line, lost = self.json, None, self._line, self._lost
+        as_json, answer, line, lost = self._json, None, self._line, self._lost
         self._drop()
         try:
             if lost:
@@ -141,7 +132,7 @@ class Console:
         except Exception as e:  # noqa: BLE001 - the console outlives whatever a command meets
             answer = _failed(e)
         if not self._running:
-            self._answer(answer, as_json or self.json)
+            self._answer(answer, as_json or self._json)
 
     def _answer(self, answer, as_json):
         try:
@@ -156,8 +147,10 @@ class Console:
         if as_json:
             # MicroPython's dicts keep no order, and `ok` comes first.
             ok = "false" if "error" in answer else "true"
-            rest = json.dumps(answer, separators=(",", ":"))[1:]
-            self._write('{"ok":%s,%s\n' % (ok, rest))
+            text = json.dumps(answer, separators=(",", ":"))[1:]
+            # In pieces: put together, an answer would be in memory once more.
+            for piece in ('{"ok":', ok, ",", text, "\n"):
+                self.app.write(piece)
             return
         lines: list[str] = []
         changed = answer.pop("changed", ())
@@ -170,7 +163,7 @@ class Console:
                 lines.extend(value)
             else:
                 lines.append("%s: %s" % (name, "-" if value is None else value))
-        self._write("\n".join(lines or ("ok",)) + "\n")
+        self.app.write("\n".join(lines or ("ok",)) + "\n")
 
     def _command(self, name, rest):
         # -> the answer as a dict; None: it comes later. ValueError: bad input, nothing changed.
@@ -179,12 +172,17 @@ class Console:
             return {name: True}
         if name in JOBS.split() or (name == "order" and rest == "--cancel"):
             unload("commands uplink")
-            self._running = self.job(name, rest)  # type: ignore[misc]
+            self._running = self.job(self.app, name, rest)
             return None
+        if name == "json":
+            if rest not in ("on", "off"):
+                raise ValueError("want 'json on' or 'json off'")
+            self._json = rest == "on"
+            return {"json": self._json}
         if name in COMMANDS.split():
             from lowtide import commands
 
-            return getattr(commands, "do_" + name)(self, rest)
+            return getattr(commands, "do_" + name)(self.app, rest)
         raise ValueError("unknown command; 'help' lists them")
 
 

@@ -22,7 +22,7 @@ _PAGE = const(
 )
 
 
-async def job(name, rest, app, link, api):
+async def run(name, rest, app, link, api):
     """Do `register`, `order --cancel`, or the first half of `factory-reset`; return the answer.
 
     `app`: see `app.App`; `link`, `api`: see `link.Link`, `drs.Drs`, the caller's to close.
@@ -49,7 +49,7 @@ async def _register(rest, app, up, api):
         raise ValueError((fields["error"] + ": " + fields.get("error_description", ""))[:120])
     if "code" not in fields:
         return {"link": _link(config, begun, rest)}
-    if not begun or not rest.startswith(begun["uri"]):
+    if "uri" not in begun or not rest.startswith(begun["uri"]):
         raise ValueError("no registration begun with that address: register URI first")
     await up()
     # The code goes on as it stood in the address.
@@ -58,7 +58,7 @@ async def _register(rest, app, up, api):
     )  # fmt: skip
     if not await api.grant(form, "code refused: used, or older than 5 minutes; register again"):
         raise ValueError("no refresh token came: is the security profile enabled for DRS?")
-    begun.clear()
+    del begun["uri"], begun["verifier"]
     try:
         _, slots = await api.subscription()
         slot = config["slot.id"]
@@ -102,6 +102,8 @@ async def _cancel_test(agent, config, up, api):
     # The record is free only if the service says so of the order.
     if config["device.stage"] != "test":
         raise ValueError("device.stage is not test")
+    if config.missing():
+        raise ValueError("set %s first" % config.missing())
     slot, orders, status = config["slot.id"], agent.orders, None
     await up()
     now_s, _ = await api.subscription()
@@ -116,6 +118,9 @@ async def _cancel_test(agent, config, up, api):
         agent.persist()
         if orders.askable():
             raise ValueError("not cancelled but %s; is it real? See Your Orders" % status)
+    if orders.state == "shipped":
+        # That may be a real one: it waits for a refill (rule 7).
+        raise ValueError("the order has shipped: it ends with a refill")
     orders.refilled()
     agent.persist()
     return {"order": "cancelled; nothing is charged"}

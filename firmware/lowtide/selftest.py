@@ -15,7 +15,7 @@ _NETWORK = ("wifi", "dns", "tls", "token")
 _FILE = const("/selftest.tmp")
 
 
-async def job(_name, _rest, app, link, api):
+async def run(_name, _rest, app, link, api):
     """Run it. `app`: see `app.App`; `link`, `api`: see `link.Link`, `drs.Drs`."""
     return await Selftest(app, link, api).run()
 

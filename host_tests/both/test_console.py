@@ -24,16 +24,12 @@ class Terminal:
         self.log = Log(device.clock, self.out.append)
         device.agent.log = self.log
         self.changed = []
-        self.console = Console(
-            device.agent,
-            device.config,
-            self.log,
-            device.gauge,
-            device.clock,
-            device.clock.set,
-            self.out.append,
-        )
-        self.console.on_config = self.changed.append
+        self.begun = {}
+        # What the console needs of `app.App`.
+        self.agent, self.config, self.gauge = device.agent, device.config, device.gauge
+        self.time_s, self.set_time = device.clock, device.clock.set
+        self.write, self.config_changed = self.out.append, self.changed.append
+        self.console = Console(self, None)
         self.stopped = 0
         if json_mode:
             self.send(b"json on\r\n")

@@ -51,13 +51,13 @@ def quiet(terminal):
     async def nothing():
         return {}
 
-    def job(name, rest):
+    def job(app, name, rest):
         terminal.jobs += 1
         nothing().close()
         return None
 
     terminal.console.job = job
-    terminal.console.set_time = lambda unix_s: None
+    terminal.set_time = lambda unix_s: None
 
 
 def make_noise(count, seed=7):

@@ -6,8 +6,7 @@ import json
 
 from kit import SLOT, config, raises, run
 
-from lowtide import Fault
-from lowtide.register import job
+from lowtide import Fault, register
 
 BACK = "http://localhost:8765/"
 READY = {"device__model": "Dispenser1", "device__serial": "A0001"}
@@ -47,7 +46,7 @@ class App:
 
     def type(self, rest):
         """Type `register` with this."""
-        return run(job("register", rest, self, self, self))
+        return run(register.run("register", rest, self, self, self))
 
 
 def fields_of(link):

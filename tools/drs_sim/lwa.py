@@ -42,8 +42,10 @@ def _refresh(sim, form):
     client = _client(sim, form)
     device = sim.accounts.device_of_refresh_token(presented)
     known = device is not None and device["client_id"] == client["client_id"]
-    public = sim.options["refresh_without_secret"] == "allowed" and known and device["public"]
-    if "client_secret" not in form and not public:
+    # A token that nobody has any more is a bad grant to a public client, too.
+    public = not known or device["public"]
+    allowed = sim.options["refresh_without_secret"] == "allowed" and public
+    if "client_secret" not in form and not allowed:
         raise _no_client(sim)
     if not known:
         raise _bad_grant(sim, "refresh_token")
