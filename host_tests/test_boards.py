@@ -4,10 +4,12 @@ import dataclasses
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 
+from lowtide.gauges.counter import Counter
 from tools import image
 from tools.boards import __main__ as command
 from tools.boards import check, draw, facts
@@ -174,6 +176,43 @@ def test_an_image_of_a_board_that_breaks_a_rule_is_not_made(tmp_path):
     with pytest.raises(image.ImageError, match="flash_offset"):
         image.build(dataclasses.replace(board, json=json), tmp_path / "out.img")
     assert not (tmp_path / "out.img").exists()
+
+
+def test_a_counter_is_wired_as_the_readme_writes_it():
+    counter = re.search(r"`(Counter\(.*?\))` \|", (image.ROOT / "README.md").read_text())[1]
+    hal = facts._NotingHal()
+    names = {"Counter": Counter, "Pin": hal.machine.Pin, "time": hal.time}
+    assert eval(counter, names).keeps == 4
+    assert [use.kind for use in hal.uses] == ["pulled"]
+
+
+def test_a_board_that_cannot_be_read_is_named_and_the_others_are_checked(capsys, monkeypatch):
+    load = facts.load
+
+    def broken(name):
+        if name == "ESP32_GENERIC":
+            raise ZeroDivisionError("in board.py")
+        return load(name)
+
+    monkeypatch.setattr(facts, "load", broken)
+    assert command.main([]) == 1
+    lines = capsys.readouterr().out
+    assert "boards/ESP32_GENERIC cannot be read: ZeroDivisionError: in board.py" in lines
+    assert lines.count(" ok ") == len(image.known_boards()) - 1
+
+
+@pytest.mark.parametrize(
+    ("constants", "why"),
+    [
+        ({"LED_PIN": 25, "TABLE": "1:0 2:1000"}, "LED_ON"),
+        ({"TABLE": "nonsense"}, "TABLE"),
+        ({"TABLE": "5:0 5:1000"}, "TABLE"),
+        ({}, "TABLE"),
+    ],
+)
+def test_a_constant_that_board_py_lacks_is_named(constants, why):
+    (line,) = check._constants(SimpleNamespace(**constants))
+    assert why in line
 
 
 def test_the_command_says_of_each_board_how_it_is(capsys):

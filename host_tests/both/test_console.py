@@ -108,6 +108,14 @@ def test_status_and_measure_show_the_amount_in_the_products_unit():
     assert terminal.ask("status")["amount"] == terminal.ask("measure")["amount"] == "725 g"
 
 
+def test_quotes_around_a_value_are_not_of_it():
+    terminal = Terminal()
+    table = "84000:0 200000:400 512000:1000"
+    assert terminal.ask('config gauge.table "%s"' % table)["value"] == table
+    assert terminal.ask('config gauge.table ""')["value"] == ""
+    assert terminal.ask('config wifi.ssid "half')["value"] == '"half'
+
+
 def test_status_shows_a_fault_that_only_the_last_deciding_reading_saw():
     terminal = Terminal(Device(permille=700))
     terminal.device.agent.doubt = "gauge fault: container lifted"

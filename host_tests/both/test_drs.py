@@ -252,6 +252,29 @@ def test_invalid_grant_is_revoked_and_nothing_else_is():
         assert service.open_count == 0
 
 
+def token_changed_before(answer):
+    """Have a person set another refresh token while this answer to the old one is under way."""
+    service, request = Service(answer), FakeConnection.request
+
+    async def changed(self, *call):
+        service.config.set("lwa.refresh_token", "Atzr|typed")
+        return await request(self, *call)
+
+    FakeConnection.request = changed
+    try:
+        return service.config, fails(Fault, service.drs.subscription())
+    finally:
+        FakeConnection.request = request
+
+
+def test_an_answer_about_a_token_that_was_changed_meanwhile_counts_for_nothing():
+    body = b'{"access_token":"a","expires_in":3600,"refresh_token":"Atzr|of-the-old-one"}'
+    for answer in ((400, {}, b'{"error":"invalid_grant"}'), ok(body)):
+        config, e = token_changed_before(answer)
+        assert e.block is None
+        assert config["lwa.refresh_token"] == "Atzr|typed"
+
+
 def test_an_insecure_peer_is_insecure():
     fails(Insecure, Service(Insecure("x: certificate refused")).drs.subscription())
 

@@ -111,3 +111,11 @@ def test_a_fault_of_the_driver_is_the_reading_s_and_the_sensor_sleeps_again():
 def test_a_calibration_that_cannot_be_used_is_a_fault():
     for table in ("", "100:0", "100:0 100:1000", "100 1100", "a:b c:d", "100:0 1100:1000:5"):
         assert fault(Driver(600), table) == "not calibrated", table
+
+
+def test_a_bus_on_which_nobody_answers_is_a_fault_and_no_crash():
+    class Loose(Driver):
+        def read(self):
+            raise OSError(19)
+
+    assert fault(Loose()) == "disconnected"
