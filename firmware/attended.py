@@ -84,6 +84,10 @@ async def _step(app):
     due = None if app.agent.safe or app.radio_taken else app.step()
     if due:
         await app.uplink(due)
+        if app.agent.failures > 2 and app.agent.trouble == "out of memory":
+            # What is free lies in pieces; a fresh start has it whole.
+            app.keep(False)
+            hal.reset()
 
 
 async def job(app, name, rest):

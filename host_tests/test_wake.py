@@ -277,6 +277,18 @@ def test_a_reason_in_another_script_is_kept_and_the_board_starts_again(board):
     assert "subscriptionInfo: 400" in board.status()["uplink"]
 
 
+def test_an_uplink_that_runs_out_of_memory_three_times_starts_the_board_anew(board):
+    # So little that the uplink does not fit in beside the console.
+    board.bench._heap = "104k"
+    board.flash()
+    board.bench.power_on()
+    events, end = board.bench.folder / "events", time.monotonic() + HANG_S
+    while '"reset"' not in events.read_text():
+        assert time.monotonic() < end, events.read_text()
+        board.bench.advance(400)
+        time.sleep(0.5)
+
+
 def test_rtc_memory_of_another_program_is_none_of_ours(board):
     board.flash()
     board.start()
