@@ -2,6 +2,7 @@
 
 import socketserver
 import threading
+import time
 
 import pytest
 from test_virtual_board import console, start  # noqa: F401 (a fixture)
@@ -16,6 +17,12 @@ def until(status):
 wlan.active(True)
 """
 UP = CONNECT + "wlan.connect('home', 'key')\nuntil(1010)\n"
+
+
+def reset(board):
+    """Have mpremote reset the board, which it does 100 ms after it has returned."""
+    board.mpremote("reset")
+    time.sleep(1)
 
 
 @pytest.fixture
@@ -92,7 +99,7 @@ def test_the_driver_tries_until_the_access_point_is_back(board):
     board.spoil_air()
     # The station is not the interpreter's: it goes on over a soft reset, not over another.
     assert board.execute(CONNECT + "until(1010); print('up')") == "up"
-    board.mpremote("reset")
+    reset(board)
     assert board.execute(CONNECT + "print(wlan.status())") == "1000"
 
 
@@ -300,7 +307,7 @@ def test_datagrams_go_through_the_air_too(board, echo):
     program = program.replace("print(s.recv(48))", "s.setblocking(False)") + (
         "time.sleep_ms(200)\ntry: s.recv(48)\nexcept OSError as exc: print(exc.errno)"
     )
-    board.mpremote("reset")
+    reset(board)
     assert board.execute(program) == "11"
 
 
