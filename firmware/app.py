@@ -27,8 +27,8 @@ class App:
 
     def __init__(self, feed):
         self.feed, self.awake_since = feed, hal.ticks_ms()
-        self.time_s, self.write = hal.time_s, sys.stdout.write
-        self.log = Log(hal.time_s, self.write)
+        self.time_s, self.out = hal.time_s, sys.stdout
+        self.log = Log(hal.time_s, self.out.write)
         self.config = Config(Store("/config.rec"))
         self.gauge = Gauge(board.gauge(hal), self.config, board.TABLE)
         self.agent = Agent(

@@ -64,5 +64,5 @@ def test_no_configured_secret_is_in_any_line_log_or_error(secret, json_mode, tog
     for line in LINES + tuple(f"{word} {name}" for name in NAMES for word in ("help", "config")):
         terminal.send(line.encode() + b"\n")
     terminal.device.fail("no Wi-Fi")
-    said = "".join(terminal.out) + "".join(terminal.log.lines)
+    said = terminal.out.text() + "".join(terminal.log.lines)
     assert secret not in said

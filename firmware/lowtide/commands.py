@@ -7,7 +7,6 @@ changed. Dropped while a job runs, which needs the heap.
 import json
 
 from lowtide import VERSION, dates
-from lowtide.config import names
 from lowtide.console import COMMANDS, JOBS, LEAVE
 
 
@@ -65,8 +64,7 @@ def do_status(app, rest):
 def do_config(app, rest):
     config = app.config
     if not rest:
-        shown = {name: config.shown(name) for name in names()}
-        return {"config": shown, "changed": config.changed()}
+        return {"config": config}
     if rest[0] != "{":
         name, value = (rest.split(None, 1) + [None])[:2]
         answer = {"name": name}

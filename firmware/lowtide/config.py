@@ -62,8 +62,11 @@ _REQUIRED = const("wifi.ssid lwa.client_id lwa.refresh_token slot.id")
 
 def names():
     """Yield the names of all settings, in the table's order."""
-    for line in _TABLE.strip().split("\n"):
-        yield line.split(" ")[0]
+    # Not split(): that would need the table's size once more, and again.
+    start = 1
+    while start < len(_TABLE):
+        yield _TABLE[start : _TABLE.find(" ", start)]
+        start = _TABLE.find("\n", start) + 1
 
 
 def point(name):
@@ -204,9 +207,9 @@ class Config:
         """Be without settings from here on; the file is the caller's to remove."""
         self._set, self._bad, self._newer, self.present = {}, {}, False, False
 
-    def changed(self):
-        """Return the names of the settings that differ from their default."""
-        return [name for name in names() if self[name] != point(name)[1]]
+    def differs(self, name):
+        """Return true if a setting differs from its default."""
+        return self[name] != point(name)[1]
 
     def shown(self, name):
         """Return what may be shown of a setting: the value, or whether a secret is set."""

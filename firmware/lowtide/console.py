@@ -6,7 +6,7 @@ import json
 from micropython import const
 
 from lowtide import unload
-from lowtide.config import SECRET, names, point
+from lowtide.config import SECRET, Config, names, point
 
 _MAX_LINE = const(2300)
 _PROMPT = const("lowtide> ")
@@ -27,7 +27,7 @@ class Console:
     command that ends the loop; both are the caller's to act on.
 
     Args:
-        app: what it shows and drives, see `app.App`; `write(text)` is the serial line.
+        app: what it shows and drives, see `app.App`; `out` is the serial line, a text stream.
         job: `(app, name, argument)` gives a coroutine that does what takes its time and returns
             the answer.
     """
@@ -44,13 +44,13 @@ class Console:
         __import__("lowtide.commands")
         self._say(_PROMPT)
         while True:
-            data = await reader.read(1)
-            if not data:
-                # A serial line that is gone for the moment reads as empty at once.
-                await asyncio.sleep(1)
-                continue
-            self.heard = True
             try:
+                data = await reader.read(1)
+                if not data:
+                    # A serial line that is gone for the moment reads as empty at once.
+                    await asyncio.sleep(1)
+                    continue
+                self.heard = True
                 self.feed(data)
             except MemoryError:
                 # An uplink has it: what was being typed is not to count.
@@ -113,7 +113,7 @@ class Console:
     def _say(self, text):
         # Echo and prompt: for people only.
         if not self._json:
-            self.app.write(text)
+            self.app.out.write(text)
 
     def _enter(self):
         # Exactly one answer, whatever was typed; none to an empty line.
@@ -139,31 +139,47 @@ class Console:
             if answer:
                 self._reply(answer, as_json)
         except MemoryError as e:
+            # It may be half said.
+            self.app.out.write("\n")
             self._reply(_failed(e), as_json)
         unload(_SELDOM)
         self._say(_PROMPT)
 
+    # Answers are written piece by piece: put together, one would need its own size in one piece,
+    # which there may not be during an uplink.
+
     def _reply(self, answer, as_json):
-        if as_json:
-            # MicroPython's dicts keep no order, and `ok` comes first.
-            ok = "false" if "error" in answer else "true"
-            text = json.dumps(answer, separators=(",", ":"))[1:]
-            # In pieces: put together, an answer would be in memory once more.
-            for piece in ('{"ok":', ok, ",", text, "\n"):
-                self.app.write(piece)
+        if not as_json:
+            self._reply_text(answer)
             return
-        lines: list[str] = []
-        changed = answer.pop("changed", ())
-        for name, value in sorted(answer.items()):
-            if isinstance(value, dict):
-                for item in sorted(value.items()):
-                    mark = "*" if item[0] in changed else " "
-                    lines.append(mark + " %s = %s" % item)
-            elif isinstance(value, list):
-                lines.extend(value)
+        out = self.app.out
+        # MicroPython's dicts keep no order, and `ok` comes first.
+        out.write('{"ok":false' if "error" in answer else '{"ok":true')
+        for name, value in answer.items():
+            out.write(',"%s":' % name)
+            if isinstance(value, Config):
+                mark = "{"
+                for each in names():
+                    out.write('%s"%s":%s' % (mark, each, json.dumps(value.shown(each))))
+                    mark = ","
+                out.write("}")
             else:
-                lines.append("%s: %s" % (name, "-" if value is None else value))
-        self.app.write("\n".join(lines or ("ok",)) + "\n")
+                json.dump(value, out)
+        out.write("}\n")
+
+    def _reply_text(self, answer):
+        write = self.app.out.write
+        for name in sorted(answer):
+            value = answer[name]
+            if isinstance(value, Config):
+                for each in names():
+                    mark = "*" if value.differs(each) else " "
+                    write("%s %s = %s\n" % (mark, each, value.shown(each)))
+            elif isinstance(value, list):
+                for line in value:
+                    write(line + "\n")
+            else:
+                write("%s: %s\n" % (name, "-" if value is None else value))
 
     def _command(self, name, rest):
         # -> the answer as a dict; None: it comes later. ValueError: bad input, nothing changed.

@@ -35,13 +35,13 @@ class Selftest:
         cut, failed = False, None
         for name in _LOCAL + _NETWORK:
             if cut:
-                self._app.write("%s: not tried\n" % name)
+                self._app.out.write("%s: not tried\n" % name)
                 continue
             try:
                 step = self._network(name) if name in _NETWORK else self._local(name)
-                self._app.write("%s: ok%s\n" % (name, await step))
+                self._app.out.write("%s: ok%s\n" % (name, await step))
             except (OSError, GaugeFault, Fault) as e:
-                self._app.write("%s: FAILED: %s\n" % (name, e))
+                self._app.out.write("%s: FAILED: %s\n" % (name, e))
                 failed = failed or name
                 cut = name in _NETWORK
         return {"error": "failed: " + failed} if failed else {"selftest": "ok"}

@@ -61,12 +61,14 @@ class Store:
         if self.load() == payload:
             return False
         self._sequence += 1
-        body = struct.pack(_HEAD, _MAGIC, _SCHEMA, self._sequence, len(payload)) + payload
+        head = struct.pack(_HEAD, _MAGIC, _SCHEMA, self._sequence, len(payload))
+        crc = binascii.crc32(payload, binascii.crc32(head))
         tmp = self._path + ".tmp"
-        body += struct.pack("<I", binascii.crc32(body))
         # Not `with`: leaving it on an exception would commit a truncated file.
         f = open(tmp, "wb")  # noqa: SIM115
-        f.write(body)
+        # In three parts: put together, the payload would be in memory once more.
+        for part in (head, payload, struct.pack("<I", crc)):
+            f.write(part)
         f.close()
         os.rename(tmp, self._path)
         return True

@@ -74,7 +74,7 @@ def make_noise(count, seed=7):
         said = terminal.send(piece)
         for secret in SECRETS:
             assert secret not in said, said
-        if len(terminal.out) > 300:
+        if len(terminal.out.said) > 4000:
             terminal.out.clear()
             terminal.log.lines.clear()
             del terminal.device.log_lines[:], terminal.device.logged[:]
