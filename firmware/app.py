@@ -120,6 +120,8 @@ class App:
             # Else a setting has changed meanwhile: the token may be another account's.
             self._kept = uplink.pack(_RTC_ROOM)
         self._use.save(self.agent.forecast.pack(self._use.load()))
+        # What hangs from here on is not the network.
+        self.keep(False)
 
     def network(self):
         """Return link and api, built at the first use, and anew where a setting has changed."""

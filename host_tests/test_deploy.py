@@ -287,6 +287,12 @@ def test_what_cannot_be_is_said_in_one_line(start, tmp_path):
     assert error.startswith(f"deploy: cannot open {port}: in use, or not there")
     status, error = cli("--port", port, "--board", "host", "--cert", "no.pem")
     assert (status, error) == (1, "deploy: no certificate no.pem\n")
+    names = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        names += ["--cert", str(tmp_path / folder / "root.pem")]
+        trustme.CA().cert_pem.write_to_path(names[-1])
+    assert "another certificate has that name" in cli("--port", port, "--board", "host", *names)[1]
 
 
 class Described:

@@ -203,6 +203,21 @@ def test_three_crashes_lead_to_safe_mode_and_a_day_later_it_tries_again(board):
     board.until(state="placed")
 
 
+def test_what_hangs_after_an_uplink_is_not_the_network_s_fault(board):
+    short = patched(("_WATCHDOG_S = const(75)", "_WATCHDOG_S = const(4)"))
+    hang = "    while app.agent.reported_at and not app.agent.safe: pass\n"
+
+    def damage(folder):
+        short(folder)
+        patched(("    app.feed()\n", "    app.feed()\n" + hang), name="attended")(folder)
+
+    board.flash(damage=damage)
+    board.bench.power_on()
+    driver.eventually(lambda: len(board.events("wdt")) == 3)
+    board.console = board.bench.console()
+    assert board.until(safe_mode=True)
+
+
 def test_what_ends_the_agent_is_kept_and_slept_on_and_three_times_for_a_day(board):
     # Its driver breaks in a way that nobody thought of.
     board.flash(damage=patched(("agent.measure_in_s()", "agent.no_such_thing()")), **BATTERY)

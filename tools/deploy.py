@@ -102,6 +102,7 @@ def main(argv=None):
     say = lambda line: print(line, flush=True)  # noqa: E731
     try:
         board = facts.load(args.board)
+        image.require_sound(board)
         files, records = image.compiled(board.name, args.cert), image.records(board)
         target = Target(args.port, say)
         try:

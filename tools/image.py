@@ -76,7 +76,10 @@ def stage(board, out, certificates=()):
         shutil.copy(source, out / source.relative_to(FIRMWARE))
     for certificate in certificates:
         (out / "certs").mkdir(exist_ok=True)
-        (out / "certs" / (certificate.stem + ".der")).write_bytes(_der(certificate))
+        placed = out / "certs" / (certificate.stem + ".der")
+        if placed.exists():
+            raise ValueError(f"{certificate}: another certificate has that name; rename one")
+        placed.write_bytes(_der(certificate))
 
 
 def _der(path):
@@ -149,7 +152,7 @@ def records(board, defaults_file=None):
     settings = dict(board.toml.get("defaults", {}))
     if defaults_file:
         try:
-            settings |= json.loads(defaults_file.read_text())
+            settings |= dict(json.loads(defaults_file.read_text()))
         except (OSError, TypeError, ValueError) as e:
             raise ImageError(f"{defaults_file}: want a JSON object of settings: {e}") from None
     if not settings:
@@ -170,6 +173,15 @@ def records(board, defaults_file=None):
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
+def require_sound(board):
+    """Raise ImageError, with what is wrong, unless the board's pins and files are right."""
+    from tools.boards import check
+
+    wrong = check.complaints(board)
+    if wrong:
+        raise ImageError(f"{board.name} cannot be built:\n" + "\n".join(wrong))
+
+
 def build(board, out, certificates=(), defaults_file=None, *, block_count=None, offset=None):
     """Make the board's flash volume as the file `out`; print size, offset and SHA-256.
 
@@ -179,11 +191,9 @@ def build(board, out, certificates=(), defaults_file=None, *, block_count=None, 
         ImageError: a pin, a default or the firmware is wrong.
         FileNotFoundError, ValueError: see `stage`.
     """
-    from tools.boards import check, facts
+    from tools.boards import facts
 
-    wrong = check.complaints(board)
-    if wrong:
-        raise ImageError(f"{board.name} cannot be built:\n" + "\n".join(wrong))
+    require_sound(board)
     files = compiled(board.name, certificates) | records(board, defaults_file)
     data = volume(files, block_count or board.block_count)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -297,7 +297,8 @@ class Agent:
 
     def uplink_failed(self, why, wait_s=0):
         """Note that the uplink failed: back-off, at least `wait_s` (Retry-After)."""
-        self.log("%s; next try in %d s" % (why, self._back_off(why, wait_s)))
+        # In this order: a long reason is cut.
+        self.log("next try in %d s: %s" % (self._back_off(why, wait_s), why))
 
     def uplink_done(self):
         """Note that the uplink did all that was due."""

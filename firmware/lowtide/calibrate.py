@@ -22,14 +22,15 @@ def calibrate(gauge, config, begun, step):
         for at, level in points:
             table += "%d:%d " % (at + shift, level)
     elif step in ("empty", "full"):
-        begun[step] = raws[4]
+        begun[step] = raws
         if "empty" not in begun or "full" not in begun:
             return {"raw": raws[4], "next": "the other end"}
         empty, full = begun.pop("empty"), begun.pop("full")
         # One sample at either side may be an outlier.
-        if abs(full - empty) <= 20 * (raws[7] - raws[1]):
+        noise = max(full[7] - full[1], empty[7] - empty[1])
+        if abs(full[4] - empty[4]) <= 20 * noise:
             raise ValueError("no difference: begin anew")
-        table = "%d:0 %d:1000" % (empty, full)
+        table = "%d:0 %d:1000" % (empty[4], full[4])
     else:
         raise ValueError("empty, full or tare?")
     config.set("gauge.table", table)

@@ -13,6 +13,7 @@ URL = "u"
 ID = "d"
 _TOKEN = const("lwa.refresh_token")
 _STAGE = const("device.stage")
+_POWER = const("power.mode")
 
 # Name, kind, least, most (text is counted in characters), default. The unit is in the name; what
 # each one is for, with an example, is in help.txt. One string and not a dict of tuples: that
@@ -219,7 +220,12 @@ class Config:
         return value
 
     def missing(self):
-        """Return the first required setting that is not set, or None when configured."""
+        """Return the first required setting that is not set, or None when configured.
+
+        Nor is it with a power mode that cannot be read: nothing then says that it may stay awake.
+        """
+        if _POWER in self._bad:
+            return _POWER
         for name in _REQUIRED.split():
             if not self[name]:
                 return name

@@ -34,7 +34,7 @@ class Console:
 
     def __init__(self, app, job):
         self.app, self.job = app, job
-        self._json = self._hidden = self._lost = self.heard = False
+        self._json = self._hidden = self._lost = self._key = self.heard = False
         self._line = bytearray()
         self._running = self.leave = None
 
@@ -87,20 +87,24 @@ class Console:
                 self._say("\n" + _PROMPT)
             elif byte in b"\x08\x7f":
                 self._back(line)
-            elif len(line) <= _MAX_LINE and (byte >= 32 or byte == 9):
-                line.append(byte)
-                if 31 < byte < 127:
-                    self._echo(byte, line[_LONGEST:])
+            else:
+                self._typed(byte, line)
 
-    def _echo(self, byte, tail):
-        self._say("*" if self._hidden else chr(byte))
-        for word in _HIDDEN:
-            if word in tail:
-                self._hidden = True
+    def _typed(self, byte, line):
+        if byte == 27 or self._key:
+            # ESC [ 1 ~, ESC O A: an arrow or a function key, to its end.
+            self._key = byte in b"\x1b[O;0123456789"
+        elif len(line) <= _MAX_LINE and (byte >= 32 or byte == 9):
+            line.append(byte)
+            if 31 < byte < 127:
+                self._say("*" if self._hidden else chr(byte))
+                for word in _HIDDEN:
+                    if word in line[_LONGEST:]:
+                        self._hidden = True
 
     def _drop(self):
         self._line = bytearray()
-        self._hidden = self._lost = False
+        self._hidden = self._lost = self._key = False
 
     def _back(self, line):
         if line and 31 < line[-1] < 127:

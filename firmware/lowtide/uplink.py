@@ -38,7 +38,7 @@ class Uplink:
         """Do all that is due. The agent's schedule and back-off are up to date afterwards."""
         agent, link = self.agent, self.link
         # What a person types from now on is for the next uplink.
-        forced, agent.forced = agent.forced, False
+        self._forced, agent.forced = agent.forced, False
         agent.uplink_begins()
         # If this hangs, what the watchdog starts finds a back-off and not an uplink that is due.
         self.keep()
@@ -46,7 +46,7 @@ class Uplink:
         try:
             # Clock and SNTP are believed in turn: no wrong one of them locks the board out.
             moved_s = await link.up(agent.failures % 2 == 0)
-            await self._talk(forced)
+            await self._talk()
             agent.uplink_done()
         except Fault as e:
             if isinstance(e, Insecure):
@@ -57,11 +57,14 @@ class Uplink:
                 agent.orders.refused(e.block, True)
                 agent.persist()
             agent.uplink_failed(str(e), e.wait_s)
+            if self._forced:
+                # Later, unasked, would be a surprise.
+                agent.log("order: type it again")
         finally:
             self.api.close()
             link.down()
 
-    async def _talk(self, forced):
+    async def _talk(self):
         agent, orders, slot = self.agent, self.agent.orders, self.agent.config["slot.id"]
         now_s, slots = await self.api.subscription()
         agent.clock_verified(now_s)
@@ -72,8 +75,9 @@ class Uplink:
         agent.persist()
         if orders.block != block:
             agent.log("blocked: %s" % orders.block)
-        if orders.askable() and (forced or not orders.ask_in_s(now_s, agent.asked_at)):
+        if orders.askable() and (self._forced or not orders.ask_in_s(now_s, agent.asked_at)):
             await self._ask(slot, now_s)
+        forced, self._forced = self._forced, False
         verdict = agent.verdict(now_s, forced)
         if verdict.may:
             await self._order(slot, now_s, verdict)

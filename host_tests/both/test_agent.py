@@ -281,6 +281,14 @@ def test_a_forced_order_is_tried_once():
     assert device.agent.request_order(True).may
     device.talk()
     assert not device.agent.forced
+    assert device.log_lines[-1] == "order: type it again"
+    # One that was sent, or that an answer decided, is not to be typed again.
+    device.link.fault = None
+    device.api.report_answers.append(fault())
+    assert device.agent.request_order(True).may
+    device.talk()
+    assert len(device.api.sent) == 1
+    assert "type it again" not in device.log_lines[-1]
 
 
 def test_a_new_setting_ends_the_back_off():

@@ -207,6 +207,15 @@ def test_content_that_is_not_settings_is_a_fault_with_one_line():
         assert store.writes == 0
 
 
+def test_a_power_mode_that_cannot_be_read_keeps_nothing_awake():
+    settings = config(power__mode="solar")
+    assert "power.mode" in settings.fault
+    # Not configured: ten minutes for a person, then asleep until a reset.
+    assert settings.missing() == "power.mode"
+    settings.set("power.mode", "battery")
+    assert settings.missing() is settings.fault is None
+
+
 def test_a_stored_value_out_of_range_costs_only_itself():
     for bad in SETTINGS:
         stored = dict(SETTINGS)

@@ -469,3 +469,12 @@ def test_a_test_order_that_waits_is_not_sent_for_a_device_that_is_none_any_more(
     terminal.ask('config {"device.stage":"live","lwa.refresh_token":"Atzr|another"}')
     terminal.device.talk()
     assert terminal.device.api.sent == []
+
+
+def test_arrow_and_function_keys_are_no_text():
+    terminal = Terminal()
+    for key in (b"\x1b[A", b"\x1bOB", b"\x1b[3~", b"\x1b[1;5C"):
+        assert terminal.ask(b"sta" + key + b"tus")["ok"], key
+    # A line's end is one, whatever came before.
+    assert "unknown command" in terminal.ask(b"nonsense\x1b")["error"]
+    assert terminal.ask("status")["ok"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import prompt
+from tools import image, prompt
 from tools.boards import facts
 from tools.device import Device
 from tools.virtual_board.driver import eventually
@@ -14,10 +14,21 @@ from tools.virtual_board.driver import eventually
 PORT = os.environ.get("LOWTIDE_PORT", "")
 
 
+BOARD = os.environ.get("LOWTIDE_BOARD", "host")
+
+
+def pytest_configure():
+    """Refuse a board that there is not before anything is done to the one on the port."""
+    try:
+        image.require_board(BOARD)
+    except FileNotFoundError as e:
+        raise pytest.UsageError(str(e)) from None
+
+
 @pytest.fixture(scope="session")
 def board():
     """What is known of the board, from LOWTIDE_BOARD."""
-    return facts.load(os.environ.get("LOWTIDE_BOARD", "host"))
+    return facts.load(BOARD)
 
 
 @pytest.fixture(scope="session")
