@@ -119,7 +119,8 @@ class Store:
             self._db.execute("PRAGMA wal_autocheckpoint = 8000")
             self._create()
         except sqlite3.Error as error:
-            raise StoreError(f"state file {path}: {error}") from error
+            why = str(error).replace("database is locked", "in use by another simulator")
+            raise StoreError(f"state file {path}: {why}") from error
 
     def _create(self):
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
