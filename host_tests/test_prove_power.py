@@ -13,6 +13,13 @@ def test_power_cut_at_every_flash_operation_leaves_old_or_new_and_one_order():
     assert counts["damaged"] > 5000
 
 
+def test_a_factory_reset_cut_anywhere_leaves_all_or_a_blank_board_and_a_second_one_ends_it():
+    counts, failure = interpreter.wipe_cuts(share=25)
+    assert failure is None
+    assert counts["cut"] == counts["still whole"] + counts["blank"] >= 90
+    assert counts["still whole"] and counts["blank"]
+
+
 @pytest.mark.parametrize("build", interpreter.BAD_STORES)
 def test_the_power_cuts_catch_a_known_bad_build(build):
     _, failure = interpreter.power_cuts(second=1, share=2, build=build)

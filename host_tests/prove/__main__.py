@@ -61,6 +61,14 @@ def _cuts(build):
     return "power cuts", " ".join(f"{name}={count}" for name, count in counts.items())
 
 
+def _wipe_cuts(share):
+    counts, failure = interpreter.wipe_cuts(share)
+    if failure:
+        return "power cuts of a factory reset", f"COUNTEREXAMPLE: {failure}"
+    said = " ".join(f"{name}={count}" for name, count in counts.items())
+    return "power cuts of a factory reset", said
+
+
 def _wire(board, what, part, ways=2):
     if what == "slowed":
         count, violations = wire.prove(board, wire.slows, part=part)
@@ -92,6 +100,7 @@ def _job(job):
 def _jobs(quick):
     depth, walks, each = (3, 4, 2500) if quick else (4, 12, 9000)
     yield ("_cuts", "")
+    yield ("_wipe_cuts", 20 if quick else 1)
     for option in OPTIONS:
         yield ("_search", option, depth, 2)
     if not quick:

@@ -50,3 +50,9 @@ def power_cuts(second=3, share=1, build=""):
 def decade(wakes=14610):
     """Live for ten years, a wake each six hours; return the figures."""
     return run("decade.py", wakes)
+
+
+def wipe_cuts(share=1):
+    """Cut a factory reset at each operation (1 in `share`); return as `power_cuts`."""
+    result = run("cut_wipe.py", share)
+    return result["counts"], result["failure"]
