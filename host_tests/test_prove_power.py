@@ -20,6 +20,11 @@ def test_a_factory_reset_cut_anywhere_leaves_all_or_a_blank_board_and_a_second_o
     assert counts["still whole"] and counts["blank"]
 
 
+def test_a_factory_reset_that_removes_the_order_first_is_caught():
+    _, failure = interpreter.wipe_cuts(share=1000, build="bad")
+    assert "settings or order in part" in failure
+
+
 @pytest.mark.parametrize("build", interpreter.BAD_STORES)
 def test_the_power_cuts_catch_a_known_bad_build(build):
     _, failure = interpreter.power_cuts(second=1, share=2, build=build)

@@ -52,7 +52,7 @@ def decade(wakes=14610):
     return run("decade.py", wakes)
 
 
-def wipe_cuts(share=1):
+def wipe_cuts(share=1, build="good"):
     """Cut a factory reset at each operation (1 in `share`); return as `power_cuts`."""
-    result = run("cut_wipe.py", share)
+    result = run("cut_wipe.py", share, build)
     return result["counts"], result["failure"]

@@ -1,7 +1,8 @@
 """Cuts the power at the flash operations of a factory reset, and lets it be typed again.
 
 Run by MicroPython; prints one JSON object. Argument: the share of operations that is tried (1 in
-n), beside the first ones, which remove the files.
+n), beside the first ones, which remove the files; and "bad" for a build that removes the order
+record before the settings.
 """
 
 import gc
@@ -11,6 +12,7 @@ import sys
 from bin_and_service import SETTINGS, Broken, World, boot
 from ram_flash import ROOT, Flash, PowerCut, formatted
 
+from lowtide import wipe as module
 from lowtide.store import Store
 from lowtide.wipe import wipe
 
@@ -97,4 +99,6 @@ def main(share):
     print(json.dumps({"counts": COUNTS, "failure": failure}))
 
 
+if sys.argv[2:] == ["bad"]:
+    module.sorted = lambda names: sorted(names, reverse=True)
 main(int(sys.argv[1]))
