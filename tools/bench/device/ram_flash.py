@@ -9,6 +9,7 @@ BLOCK = 4096
 BLOCKS = 16
 _ERASED = b"\xff" * BLOCK
 ROOT = "/lt"
+_EIO = -5
 UNDONE, HALF, TORN = range(3)
 
 
@@ -30,12 +31,16 @@ class Flash:
     def readblocks(self, number, buf, offset=0):
         """As MicroPython wants it."""
         if self.dead:
-            return  # a file that the collector closes after the cut
+            # A file that the collector closes after the cut: littlefs must not go on with what
+            # its buffer happens to hold.
+            return _EIO
         start = number * BLOCK + offset
         buf[:] = self.data[start : start + len(buf)]
 
     def writeblocks(self, number, buf, offset=0):
         """As MicroPython wants it: a program."""
+        if self.dead:
+            return _EIO
         self._do(number * BLOCK + offset, buf)
         self.programs += 1
         self.programmed += len(buf)
@@ -47,14 +52,14 @@ class Flash:
         if op == 5:
             return BLOCK
         if op == 6:
+            if self.dead:
+                return _EIO
             self._do(arg * BLOCK, _ERASED)
             self.erases += 1
             self.worn[arg] += 1
         return 0
 
     def _do(self, start, new):
-        if self.dead:
-            return
         self.operations += 1
         if self.operations == self.cut_at:
             self.dead = True
