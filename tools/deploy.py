@@ -1,7 +1,7 @@
 """`deploy`: bring the firmware to a board over its serial port: what changed only, all or nothing.
 
-The code goes into a folder of its own, beside the one that runs. Each file is written aside, read
-back, and renamed into place; `boot.py`, which points to the folder, is the last one. A cable
+The code goes into a folder of its own, beside the one that runs. Each file is written beside its
+place, read back, and renamed; `boot.py`, which points to the folder, is the last one. A cable
 pulled before that leaves the old version, which the watchdog starts a minute later.
 """
 
@@ -49,7 +49,8 @@ def deploy(target, files, say, records=()):
     need, free = sum(map(len, missing.values())) + 4096 * (len(missing) + 4), target.free()
     if need > free:
         raise BoardError(f"the flash has {free} bytes left, {need} are needed: remove files")
-    where = {sha: path for path, sha in present.items()}
+    # A cut leaves one `.tmp`, which is written over.
+    where = {sha: path for path, sha in present.items() if not path.endswith(".tmp")}
     sent = 0
     for path in sorted(missing, key=lambda path: (LAST.index(path) if path in LAST else -1, path)):
         same = where.get(sha256(missing[path]))
