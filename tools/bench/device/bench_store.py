@@ -3,6 +3,7 @@
 Each update is a wake: the store is opened, what it holds is changed, and kept.
 """
 
+import gc
 import os
 import time
 
@@ -11,15 +12,6 @@ from bench_stores import PATH, STORES, content
 from ram_flash import Flash, PowerCut, formatted, mount
 
 _KINDS = 3
-_EIO = 5
-
-
-class Dead(Flash):
-    """A flash of which nothing can be read."""
-
-    def readblocks(self, number, buf, offset=0):
-        """As MicroPython wants it."""
-        return _EIO if self.dead else Flash.readblocks(self, number, buf, offset)
 
 
 def costs(store, readsize, updates):
@@ -67,6 +59,7 @@ def cut(store, readsize, image, number, at, kind):
 def cuts(store, readsize, updates):
     """Cut each of so many updates at every flash operation, in three ways; count what is left."""
     found = {"cuts": 0, "old": 0, "new": 0, "lost": 0}
+    gc.disable()
     image = formatted()
     mount(Flash(image), readsize)
     for number in range(updates):
@@ -83,6 +76,7 @@ def cuts(store, readsize, updates):
         mount(flash, readsize)
         store().save(content(number))
         image = bytes(flash.data)
+    gc.enable()
     return found
 
 
@@ -101,7 +95,7 @@ def judge(store, readsize, flash, number):
 
 def damage(store, readsize):
     """Flip each bit of what is kept; return how many flips were believed."""
-    flash = Dead(formatted())
+    flash = Flash(formatted())
     mount(flash, readsize)
     store().save(content(3))
     with open(PATH, "rb") as f:
