@@ -1,6 +1,6 @@
 """The uplink beside the order: reports, back-off, a hang, the clock, and safe mode."""
 
-from kit import DAY, HOUR, T0, Device, FakeClock, fault, placed_ids
+from kit import DAY, HOUR, T0, Device, FakeClock, fault, placed_ids, refused
 
 from lowtide import Insecure, Refused, Rejected
 
@@ -237,6 +237,58 @@ def test_a_clock_that_was_wrong_by_years_teaches_nothing():
     device.world = FakeClock(device.clock() + 400 * DAY)
     device.talk()
     assert device.agent.drift_ppm == 0
+
+
+# -- whatever comes back -------------------------------------------------------------------------
+
+
+def test_whatever_subscription_info_answers_the_uplink_ends_and_backs_off():
+    for answer in (
+        fault(),
+        Refused("SubscriptionInfo: 403, no"),
+        refused("SubscriptionInfo: 404, no", "no_such_slot"),
+        Rejected("SubscriptionInfo: access token rejected"),
+    ):
+        device = Device().low()
+        device.api.subscription_answers.append(answer)
+        device.talk()
+        assert device.agent.failures == 1
+        assert device.agent.uplink_due() is None
+        assert device.api.sent == []
+        assert device.stored.block is None
+
+
+def test_no_wifi_backs_off_and_sends_nothing():
+    device = Device().low()
+    device.link.fault = fault("no Wi-Fi")
+    device.talk()
+    assert device.api.calls == []
+    assert device.agent.failures == 1
+
+
+def test_after_failures_the_clock_and_sntp_are_believed_in_turn():
+    device = Device().talk()
+    device.link.fault = fault("certificate refused")
+    device.talk().talk().talk()
+    device.link.fault = None
+    device.talk().talk()
+    suspects = [suspect for _, suspect in device.link.asked]
+    assert suspects == [False, False, True, False, True, False]
+    assert all(plausible for plausible, _ in device.link.asked)
+    device.clock.now_s = 946684800
+    device.world = FakeClock()
+    device.talk()
+    assert device.link.asked[-1] == (False, False)
+
+
+def test_after_months_of_failures_the_clock_is_still_doubted_every_other_time():
+    device = Device()
+    device.link.fault = fault("no Wi-Fi")
+    device.agent.failures = 96
+    for _ in range(8):
+        device.talk()
+    suspects = [suspect for _, suspect in device.link.asked]
+    assert suspects == [False, True] * 4
 
 
 # -- safe mode -----------------------------------------------------------------------------------
