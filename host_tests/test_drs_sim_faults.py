@@ -1,4 +1,4 @@
-"""Faults of the TLS front and of an answer's size; scripts from the command line."""
+"""Scripted faults: answers that break, are late or too large, certificates that are wrong."""
 
 import json
 import socket
@@ -6,14 +6,7 @@ import ssl
 
 import httpx
 import pytest
-from drs_sim_kit import START, Sim, assert_one_line
-
-
-@pytest.fixture(scope="module")
-def sim(tmp_path_factory):
-    running = Sim(tmp_path_factory.mktemp("drs_sim"), "--time", START)
-    yield running
-    assert running.stop() == 0
+from drs_sim_kit import Sim, assert_one_line
 
 
 @pytest.fixture(autouse=True)
@@ -22,47 +15,58 @@ def no_faults(sim):
     sim.faults()
 
 
-@pytest.fixture
-def device(sim):
-    return sim.device()
-
-
-def shake_hands(sim):
-    """Make a new connection; return its peer's names, or raise what TLS has against it."""
-    context = ssl.create_default_context(cafile=sim.ready["ca_pem"])
-    address = ("127.0.0.1", int(sim.ready["drs"].rpartition(":")[2]))
-    with (
-        socket.create_connection(address, timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
-    ):
-        return secure.getpeercert()["subjectAltName"]
+# Answers.
 
 
 @pytest.mark.parametrize(
-    "kind, reason",
-    [
-        ("expired", "certificate has expired"),
-        ("not-yet-valid", "certificate is not yet valid"),
-        ("wrong-host", "IP address mismatch"),
-        ("unknown-ca", "unable to get local issuer certificate"),
-        ("self-signed", "self-signed certificate"),
-    ],
+    "action, placed",
+    [("close-before", 0), ("close-after", 1), ("close-during", 1), ("garbage", 1)],
 )
-def test_wrong_certificates_are_for_new_connections_only(sim, device, kind, reason):
-    sim.faults({"action": "certificate", "kind": kind, "times": 2})
-    assert device.replenish().status_code == 200  # on the connection that was there before
-    for _ in range(2):
-        with pytest.raises(ssl.SSLCertVerificationError, match=reason):
-            shake_hands(sim)
-    assert ("DNS", "localhost") in shake_hands(sim)
+def test_broken_answers(sim, device, action, placed):
+    sim.faults({"path": "/replenish", "action": action})
+    with pytest.raises(httpx.TransportError):
+        device.replenish()
+    assert len(device.orders()) == placed
+    assert device.book("requests", "status")[-1] is None
     assert sim.control.get("/faults").json() == []
+    code = "ORDER_INPROGRESS" if placed else "STANDARD_ORDER_PLACED"
+    assert device.replenish().json()["detailCode"] == code
+    assert device.book("requests", "detailCode")[-1] == code
 
 
-def test_a_certificate_fault_leaves_the_faults_of_paths_alone(sim, device):
-    late = {"path": "/replenish", "action": "status", "status": 503, "body": {"message": "x"}}
-    sim.faults({"action": "certificate", "kind": "expired"}, late)
-    assert device.replenish().status_code == 503
-    assert [fault["action"] for fault in sim.control.get("/faults").json()] == ["certificate"]
+def test_scripted_status_does_not_act(sim, device):
+    body = {"message": "later"}
+    headers = {"Retry-After": "7", "date": None}
+    fault = {"path": "/replenish", "times": 2, "action": "status", "status": 503}
+    sim.faults(fault | {"body": body, "headers": headers})
+    for _ in range(2):
+        answer = device.replenish()
+        assert (answer.status_code, answer.json()) == (503, body)
+        assert answer.headers["retry-after"] == "7" and "date" not in answer.headers
+    assert not device.orders()
+    assert device.replenish().status_code == 200
+    assert device.book("requests", "status") == [200, 503, 503, 200]
+
+
+def test_delay_acts_first_and_answers_late(sim, device):
+    sim.faults({"path": "/replenish", "action": "delay", "seconds": 30})
+    with pytest.raises(httpx.ReadTimeout):
+        device.replenish(timeout=0.3)
+    assert len(device.orders()) == 1
+    sim.faults({"path": "/replenish", "action": "delay", "seconds": 0.01})
+    assert device.replenish().json()["detailCode"] == "ORDER_INPROGRESS"
+    assert device.book("requests", "status") == [200, None, 200]
+
+
+def test_slow_answer_arrives_whole(sim, device):
+    sim.faults({"path": "/", "action": "slow", "seconds": 0.0001})
+    assert device.replenish().json()["detailCode"] == "STANDARD_ORDER_PLACED"
+
+
+def test_faults_are_used_in_order_and_both_token_paths_are_one(sim, device):
+    token = {"path": "/auth/O2/token", "action": "status"}
+    sim.faults(token | {"status": 500}, token | {"status": 502})
+    assert [device.refresh().status_code for _ in range(3)] == [500, 502, 200]
 
 
 def test_oversized_head(sim, device):
@@ -108,6 +112,77 @@ def test_statuses_with_and_without_retry_after(sim, device, status, headers):
     assert answer.status_code == status
     assert answer.headers.get("retry-after") == headers.get("Retry-After")
     assert not device.orders()
+
+
+# Certificates.
+
+
+def shake_hands(sim):
+    """Make a new connection; return its peer's names, or raise what TLS has against it."""
+    context = ssl.create_default_context(cafile=sim.ready["ca_pem"])
+    address = ("127.0.0.1", int(sim.ready["drs"].rpartition(":")[2]))
+    with (
+        socket.create_connection(address, timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        return secure.getpeercert()["subjectAltName"]
+
+
+@pytest.mark.parametrize(
+    "kind, reason",
+    [
+        ("expired", "certificate has expired"),
+        ("not-yet-valid", "certificate is not yet valid"),
+        ("wrong-host", "IP address mismatch"),
+        ("unknown-ca", "unable to get local issuer certificate"),
+        ("self-signed", "self-signed certificate"),
+    ],
+)
+def test_wrong_certificates_are_for_new_connections_only(sim, device, kind, reason):
+    sim.faults({"action": "certificate", "kind": kind, "times": 2})
+    assert device.replenish().status_code == 200  # on the connection that was there before
+    for _ in range(2):
+        with pytest.raises(ssl.SSLCertVerificationError, match=reason):
+            shake_hands(sim)
+    assert ("DNS", "localhost") in shake_hands(sim)
+    assert sim.control.get("/faults").json() == []
+
+
+def test_a_certificate_fault_leaves_the_faults_of_paths_alone(sim, device):
+    late = {"path": "/replenish", "action": "status", "status": 503, "body": {"message": "x"}}
+    sim.faults({"action": "certificate", "kind": "expired"}, late)
+    assert device.replenish().status_code == 503
+    assert [fault["action"] for fault in sim.control.get("/faults").json()] == ["certificate"]
+
+
+# Scripts.
+
+
+@pytest.mark.parametrize(
+    "fault, named",
+    [
+        ("x", "[0]"),
+        ({"action": "garbage"}, "path"),
+        ({"path": "replenish", "action": "garbage"}, "path"),
+        ({"path": "/"}, "action"),
+        ({"path": "/", "action": "explode"}, "action"),
+        ({"path": "/", "action": "garbage", "times": 0}, "times"),
+        ({"path": "/", "action": "garbage", "tmies": 1}, "tmies"),
+        ({"path": "/", "action": "delay"}, "seconds"),
+        ({"path": "/", "action": "slow", "seconds": -1}, "seconds"),
+        ({"path": "/", "action": "status"}, "status"),
+        ({"path": "/", "action": "status", "status": 99}, "status"),
+        ({"path": "/", "action": "status", "status": 204, "body": "x"}, "body"),
+        ({"path": "/", "action": "status", "status": 200, "headers": []}, "headers"),
+        ({"path": "/", "action": "status", "status": 200, "headers": {"a": "\n"}}, "headers.a"),
+    ],
+)
+def test_bad_fault_changes_nothing(sim, fault, named):
+    kept = {"path": "/kept", "times": 1, "action": "garbage"}
+    sim.faults(kept)
+    answer = sim.control.put("/faults", json=[fault])
+    assert_one_line(answer, 400, named)
+    assert sim.control.get("/faults").json() == [kept]
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,10 @@ import secrets
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from drs_sim_kit import START, Sim
 
 RETURN = "http://127.0.0.1:9/done"
 VERIFIER = secrets.token_urlsafe(48)
 S256 = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-
-
-@pytest.fixture(scope="module")
-def sim(tmp_path_factory):
-    running = Sim(tmp_path_factory.mktemp("drs_sim"), "--time", START)
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(autouse=True)

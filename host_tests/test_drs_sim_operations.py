@@ -1,16 +1,8 @@
 """The operations beyond ordering, and every option that decides what they answer."""
 
 import pytest
-from drs_sim_kit import START, Sim
 
 PREFIX = "com.amazon.dash.replenishment."
-
-
-@pytest.fixture(scope="module")
-def sim(tmp_path_factory):
-    running = Sim(tmp_path_factory.mktemp("drs_sim"), "--time", START)
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(autouse=True)
@@ -18,11 +10,6 @@ def defaults(sim):
     kept = sim.control.get("/options").json()
     yield
     sim.set_options(**kept)
-
-
-@pytest.fixture
-def device(sim):
-    return sim.device()
 
 
 def cancel_tests(device, path="/testOrders"):

@@ -3,10 +3,15 @@
 import json
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import httpx
 import pytest
 from drs_sim_kit import ROOT, START, Sim, assert_ends_at_once, assert_one_line
 
@@ -49,6 +54,22 @@ def test_options_are_kept_and_given_ones_replace_them(tmp_path):
 @pytest.mark.parametrize(
     "options, named",
     [
+        (["--port", "99999"], "99999"),
+        (["--speed", "nan"], "nan"),
+        (["--time", "yesterday"], "yesterday"),
+        (["--time", "1999-01-01"], "2015"),
+        (["--state", "/nowhere/state.db"], "/nowhere"),
+        (["--state", "/dev/null"], "/dev/null"),
+        (["--wrong"], "--wrong"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_status_2(tmp_path, options, named):
+    assert_ends_at_once(tmp_path, options, named)
+
+
+@pytest.mark.parametrize(
+    "options, named",
+    [
         (["--option", "rotation"], "rotation"),
         (["--option", "rotation=maybe"], "rotation"),
         (["--option", "odd=1"], "odd"),
@@ -59,6 +80,44 @@ def test_options_are_kept_and_given_ones_replace_them(tmp_path):
 )
 def test_bad_options_and_faults_are_one_line_and_status_2(tmp_path, options, named):
     assert_ends_at_once(tmp_path, options, named)
+
+
+def test_killed_simulator_goes_on_where_it_was(tmp_path):
+    sim = Sim(tmp_path, "--time", START, "--paused")
+    device = sim.device()
+    device.next_problem("payment")
+    order_id = device.order()
+    sim.advance(71)
+    sim.faults({"path": "/x", "times": 3, "action": "garbage"})
+    device.refresh()
+    before, ca = sim.state(), Path(sim.ready["ca_pem"]).read_bytes()
+    sim.stop(signal.SIGKILL)
+    sim.start()
+    assert sim.state() == before
+    assert Path(sim.ready["ca_pem"]).read_bytes() == ca
+    assert sim.control.get("/faults").json()[0]["times"] == 3
+    assert device.replenish().json()["eventInstanceId"] == order_id
+    sim.advance(1)
+    assert device.orders()[0]["outcome"] == "lapsed"
+    assert sim.stop() == 0
+
+
+def test_end_does_not_wait_for_a_delayed_answer_or_a_poll(tmp_path):
+    sim = Sim(tmp_path)
+    device = sim.device()
+    sim.faults({"path": "/replenish", "action": "delay", "seconds": 60})
+    version = sim.control.get("/clock").json()["version"]
+    host, _, port = sim.ready["control"].removeprefix("http://").partition(":")
+    with ThreadPoolExecutor(1) as pool, socket.create_connection((host, int(port))) as poll:
+        poll.settimeout(50)
+        poll.sendall(b"GET /clock?after=%d HTTP/1.1\r\nHost: x\r\n\r\n" % version)
+        late = pool.submit(device.replenish, timeout=50)
+        while not device.orders():
+            time.sleep(0.01)
+        sim.process.send_signal(signal.SIGINT)
+        assert isinstance(late.exception(), httpx.TransportError)
+        assert poll.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert sim.stop() == 0
 
 
 def test_codes_clients_and_tokens_survive_a_kill(tmp_path):
@@ -139,6 +198,25 @@ def test_a_restart_leaves_the_demo_devices_board_registered(tmp_path):
     assert "config" not in text
 
 
+def test_a_host_of_its_own_serves_a_board_and_control_stays_on_loopback(tmp_path):
+    sim = Sim(tmp_path, "--host", "127.0.0.2")
+    assert sim.ready["drs"].startswith("https://127.0.0.2:")
+    assert sim.ready["ntp"].startswith("127.0.0.2:")
+    assert sim.ready["control"].startswith("http://127.0.0.1:")
+    # The certificate is for that address: httpx checks it.
+    assert sim.drs.get("/subscriptionInfo").status_code == 400
+    assert sim.stop() == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost", "192.0.2.7"])
+def test_a_host_that_is_no_address_here_is_one_line_and_status_2(tmp_path, host):
+    ends = [f"--{name}={tmp_path / name}" for name in ("state", "ready")]
+    command = [sys.executable, "-m", "tools.drs_sim", "--host", host, *ends]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("drs_sim: ") and done.stderr.count("\n") == 1
+
+
 # What is written of it.
 
 
@@ -173,22 +251,3 @@ def test_readme_names_tests_that_exist():
     collected = set(re.findall(r"::(test_\w+)", listed.stdout))
     assert len(named) > 40
     assert named - collected - set(TABLE) == set()
-
-
-def test_a_host_of_its_own_serves_a_board_and_control_stays_on_loopback(tmp_path):
-    sim = Sim(tmp_path, "--host", "127.0.0.2")
-    assert sim.ready["drs"].startswith("https://127.0.0.2:")
-    assert sim.ready["ntp"].startswith("127.0.0.2:")
-    assert sim.ready["control"].startswith("http://127.0.0.1:")
-    # The certificate is for that address: httpx checks it.
-    assert sim.drs.get("/subscriptionInfo").status_code == 400
-    assert sim.stop() == 0
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "localhost", "192.0.2.7"])
-def test_a_host_that_is_no_address_here_is_one_line_and_status_2(tmp_path, host):
-    ends = [f"--{name}={tmp_path / name}" for name in ("state", "ready")]
-    command = [sys.executable, "-m", "tools.drs_sim", "--host", host, *ends]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.startswith("drs_sim: ") and done.stderr.count("\n") == 1

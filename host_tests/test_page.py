@@ -5,7 +5,6 @@ import json
 import httpx
 import pytest
 from browser import INSTALL, look, start
-from drs_sim_kit import START, Sim
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -37,13 +36,6 @@ while (walk.nextNode()) {
 }
 return worst;
 """
-
-
-@pytest.fixture(scope="module")
-def sim(tmp_path_factory):
-    running = Sim(tmp_path_factory.mktemp("page"), "--time", START, "--speed", "1")
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")
