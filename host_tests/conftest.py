@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from drs_sim_kit import START, Sim
 from mp_runner import MicroPythonFile
 
+# The kits whose fixtures the tests name.
+pytest_plugins = ["drs_sim_kit", "maker_kit", "provision_kit"]
 BOTH = Path(__file__).parent / "both"
 # `make hil` names a board; without one there is nothing to test.
 collect_ignore = [] if os.environ.get("LOWTIDE_PORT") else ["hil"]
@@ -24,17 +25,3 @@ def empty_folder(request, monkeypatch, tmp_path):
     """Give each test of both/ an empty current folder, as the other lane does."""
     if request.path.parent == BOTH:
         monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def sim(tmp_path_factory):
-    """Give the simulator that the tests of a file share."""
-    running = Sim(tmp_path_factory.mktemp("drs_sim"), "--time", START)
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture
-def device(sim):
-    """Give a device of the simulator's, registered and subscribed."""
-    return sim.device()

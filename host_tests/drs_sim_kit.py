@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 START = "2027-01-04T08:00:00Z"
@@ -157,3 +158,17 @@ def assert_ends_at_once(folder, options, named):
     )
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1 and named in ended.stderr
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory):
+    """Give the simulator that the tests of a file share."""
+    running = Sim(tmp_path_factory.mktemp("drs_sim"), "--time", START)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def device(sim):
+    """Give a device of the simulator's, registered and subscribed."""
+    return sim.device()
