@@ -1,12 +1,22 @@
-"""A board's console on a pty, for tests of the provisioning tool that need no firmware."""
+"""The provisioning tool over consoles on ptys, for tests of it that need no firmware."""
 
+import csv
 import json
 import os
 import threading
 import tty
 
-from lowtide.config import check, names, point
+import pytest
 
+from lowtide.config import check, names, point
+from tools.provision import __main__ as provision
+from tools.provision import board as console
+
+SETTINGS = 'wifi.ssid = "Home"\nlwa.client_id = "c"\nlevel.reorder_pct = 25\nslot.id = "Paper"\n'
+SECRETS = {
+    "LOWTIDE_WIFI_PASSWORD": "hunter-22",
+    "LOWTIDE_LWA_REFRESH_TOKEN": "Atzr|IwEBIJ-secret",
+}
 STEPS = ("flash", "gauge", "clock", "wifi", "dns", "tls", "token")
 
 
@@ -117,3 +127,59 @@ class FakeBoard:
         if len(self.slots) == 1 and not self.settings.get("slot.id"):
             self.settings["slot.id"] = next(iter(self.slots))
         return {"slots": self.slots, "slot": self.settings.get("slot.id", "")}
+
+
+class Bench:
+    """A folder with the tool's files, and boards."""
+
+    def __init__(self, folder, capsys):
+        self.folder, self._capsys = folder, capsys
+        self.file, self.csv = folder / "settings.toml", folder / "batch.csv"
+        self.path = folder / "batch-report.csv"
+        self.file.write_text(SETTINGS)
+        self.rows("A", "B", "C")
+        self.boards = []
+
+    def rows(self, *serials):
+        self.csv.write_text("\n".join(("device.serial", *serials, "")))
+
+    def board(self, **stored):
+        self.boards.append(FakeBoard(**stored))
+        return self.boards[-1]
+
+    def run(self, *boards, options=()):
+        """Run the tool over the boards; return the exit status and all that it printed."""
+        for board in boards:
+            board.lines.clear()
+        arguments = [str(self.file), "--port", *(board.port for board in boards), *options]
+        if self.csv.exists():
+            arguments += ["--csv", str(self.csv)]
+        status = provision.main(arguments)
+        said = self._capsys.readouterr()
+        return status, said.out + said.err
+
+    def report(self):
+        """Return `{serial or port: row}`."""
+        with open(self.path, newline="") as file:
+            return {row["serial"] or row["port"]: row for row in csv.DictReader(file)}
+
+    def result(self, name):
+        row = self.report()[name]
+        return row["result"], row["reason"]
+
+
+@pytest.fixture
+def bench(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(console, "CONNECT_S", 2)
+    monkeypatch.setattr(console, "_UNDER_WAY_S", 0.05)
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    bench = Bench(tmp_path, capsys)
+    yield bench
+    for board in bench.boards:
+        board.close()
+
+
+def stored(board):
+    """Return the lines that set anything."""
+    return [line for line in board.lines if line.startswith("config ")]
