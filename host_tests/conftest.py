@@ -7,7 +7,7 @@ import pytest
 from mp_runner import MicroPythonFile
 
 # The kits whose fixtures the tests name.
-pytest_plugins = ["drs_sim_kit", "maker_kit", "provision_kit"]
+pytest_plugins = ["board_kit", "drs_sim_kit", "maker_kit", "provision_kit"]
 BOTH = Path(__file__).parent / "both"
 # `make hil` names a board; without one there is nothing to test.
 collect_ignore = [] if os.environ.get("LOWTIDE_PORT") else ["hil"]

@@ -5,20 +5,13 @@ import json
 import time
 
 import pytest
-from board_kit import HANG_S, Board
+from board_kit import HANG_S, wait
 
 from tools.demo.bench import SLOT
 from tools.device import DeviceError
 from tools.virtual_board import driver
 
 PIECE = 8
-
-
-@pytest.fixture
-def board(tmp_path):
-    board = Board(tmp_path)
-    yield board
-    board.close()
 
 
 def configure(board, values):
@@ -63,11 +56,8 @@ _FIRMWARE = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 def restarted(board):
     """Wait until the board has begun anew; return its status."""
     board.console.close()
-    end = time.monotonic() + HANG_S
     boots = board.bench.folder / "events"
-    while '"reset"' not in boots.read_text():
-        assert time.monotonic() < end, "no reset"
-        time.sleep(0.05)
+    wait(lambda: '"reset"' in boots.read_text(), lambda: "no reset")
     board.console = board.bench.console()
     return board.status()
 

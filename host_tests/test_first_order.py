@@ -4,16 +4,14 @@ import re
 import time
 
 import pytest
-from board_kit import HANG_S, START
-from test_readme import ROOT
-from test_registration import MODEL, Unregistered
+from board_kit import HANG_S, MODEL, START
 
 from tools import image
 from tools.demo.bench import SLOT, Bench
 from tools.drs_sim.announce import _config_line
 from tools.virtual_board import driver
 
-README = (ROOT / "README.md").read_text()
+README = (image.ROOT / "README.md").read_text()
 PROMPT = b"lowtide> "
 
 
@@ -47,20 +45,13 @@ class Person:
         return self._until_prompt()
 
 
-@pytest.fixture
-def board(tmp_path):
-    board = Unregistered(tmp_path)
-    yield board
-    board.close()
-
-
-def test_the_first_order_goes_as_the_readme_says(board):
+def test_the_first_order_goes_as_the_readme_says(unregistered):
     section = README.partition("## A board from blank to its first order")[2]
     typed = re.findall(r"```\n(.*?)```", section, re.S)[1].splitlines()
     assert [line.split()[0] for line in typed] == (
         ["help", "config", "register", "register", "selftest", "status"]
     )
-    bench = board.bench
+    board, bench = unregistered, unregistered.bench
     bench.power_on()
     bench.deploy()
     person = Person(bench.board["port"])
@@ -81,10 +72,7 @@ def test_the_first_order_goes_as_the_readme_says(board):
     bench.level = 0.1
     answer = person.type("order")
     assert "on its way" in answer, answer
-    end = time.monotonic() + HANG_S
-    while not board.orders():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    board.until_ordered()
     assert person.lines <= 10
     (order,) = board.orders()
     assert (order["serial"], order["slot"]) == ("A0001", SLOT)
@@ -125,8 +113,7 @@ def blank(tmp_path_factory):
     try:
         bench.start_simulator()
         bench.level = 0.6
-        image.stage("host", bench.folder / "stage", [])
-        driver.write_image(bench.flash, image.contents(bench.folder / "stage"))
+        driver.write_image(bench.flash, image.compiled("host"))
         bench.power_on()
         yield Person(bench.board["port"])
     finally:

@@ -1,20 +1,12 @@
 """The whole loop: the firmware on the virtual board against the simulator, as a maker has it."""
 
 import json
-import time
 
 import pytest
-from board_kit import HANG_S, HOUR_S, START, Board
+from board_kit import HOUR_S, START
 
 from tools.demo.bench import SLOT
 from tools.virtual_board import driver
-
-
-@pytest.fixture
-def board(tmp_path):
-    board = Board(tmp_path)
-    yield board
-    board.close()
 
 
 def test_a_blank_board_is_deployed_configured_and_orders_once(board):
@@ -142,10 +134,7 @@ def test_a_power_cut_between_answer_and_flash_keeps_the_order(board):
     board.flash()
     board.start()
     board.run_low()
-    end = time.monotonic() + HANG_S
-    while not board.orders():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    board.until_ordered()
     board.console.close()
     board.bench.power_cut()
     assert board.bench.record().state == "attempt"
@@ -162,10 +151,7 @@ def test_the_console_answers_while_an_uplink_waits_for_the_service(board):
     board.bench.control("PUT", "/faults", [hold])
     board.flash()
     board.start()
-    end = time.monotonic() + HANG_S
-    while not board.requests("/subscriptionInfo"):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    board.until_requested("/subscriptionInfo")
     for line in ("status", "why", "help", "measure", "config level.reorder_pct 25"):
         assert board.console.command(line)["ok"], line
     assert "under way" in board.status()["uplink"]

@@ -5,8 +5,8 @@ import sys
 import time
 
 import pytest
-from drs_sim_kit import START, Sim
-from maker_kit import DAY, ROOT, TOPIC, Maker, about, payload
+from drs_sim_kit import ROOT, START, Sim
+from maker_kit import DAY, TOPIC, Maker, about, payload
 
 from tools.maker import standing
 from tools.maker.standing import Event, of_order

@@ -31,10 +31,9 @@ class Factory:
         (folder / "sim").mkdir()
         self.sim = Sim(folder / "sim", "--time", START)
         self.boards = []
-        stage = folder / "stage"
-        image.stage("host", stage, [Path(self.sim.ready["ca_der"])])
         self._flash = folder / "flash.img"
-        driver.write_image(self._flash, image.contents(stage))
+        trusted = [Path(self.sim.ready["ca_der"])]
+        driver.write_image(self._flash, image.compiled("host", trusted))
         self.report = folder / "batch-report.csv"
 
     def board(self):

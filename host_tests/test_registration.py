@@ -1,81 +1,19 @@
 """Registering a device by its console, and test orders, against the simulator's own sign-in."""
 
 import json
-import ssl
-import time
+from contextlib import closing
 
-import httpx
 import pytest
-from board_kit import HANG_S, Board
+from board_kit import BACK, MODEL, Unregistered
 
 from tools.demo.bench import SLOT
-from tools.device import DeviceError
 from tools.virtual_board import driver
-
-BACK = "http://localhost:8765/"
-MODEL = "Dispenser1"
-
-
-class Unregistered(Board):
-    """A board with everything but what registering brings."""
-
-    def __init__(self, folder, slots=(SLOT,)):
-        super().__init__(folder)
-        client = {"model": MODEL, "slots": list(slots)}
-        self.client = self.bench.control("POST", "/clients", client)
-        for name in ("lwa.client_secret", "lwa.refresh_token", "slot.id"):
-            del self.settings[name]
-        self.settings |= {
-            "lwa.client_id": self.client["client_id"],
-            "lwa.page": self.bench.service["drs"] + "/ap/oa",
-            "device.model": MODEL,
-            "device.serial": "A0001",
-        }
-
-    def consent(self, link, **answer):
-        """Answer the page as the customer; return where the browser is sent."""
-        with httpx.Client(
-            verify=ssl.create_default_context(cafile=self.bench.service["ca_pem"])
-        ) as browser:
-            assert browser.get(link).status_code == 200
-            form = {"answer": "allow", "slot": [SLOT], **answer}
-            return browser.post(link, data=form).headers["Location"]
-
-    def begin(self):
-        """Begin to register; return the link."""
-        return self.idle("register " + BACK)["link"]
-
-    def register(self):
-        """Register as far as the answer."""
-        return self.idle("register " + self.consent(self.begin()))
-
-    def refused(self, line):
-        """Type a line that is refused; return the error."""
-        return refusal(lambda: self.idle(line))
-
-    def idle(self, line):
-        """Type a line while no uplink is under way; return the answer."""
-        end = time.monotonic() + HANG_S
-        while True:
-            try:
-                return self.console.command(line)
-            except DeviceError as e:
-                if "under way" not in str(e) or time.monotonic() > end:
-                    raise
-
-
-def refusal(function):
-    """Return the error that a command, typed by `function`, is refused with."""
-    with pytest.raises(DeviceError) as refused:
-        function()
-    return str(refused.value).partition(": ")[2]
 
 
 @pytest.fixture
-def board(tmp_path):
-    board = Unregistered(tmp_path)
-    yield board
-    board.close()
+def board(unregistered):
+    """Have every test's board be one that is still to be registered."""
+    return unregistered
 
 
 def test_a_device_registers_itself_and_orders(board):
@@ -109,8 +47,7 @@ def test_the_verifier_is_in_no_output_and_not_in_flash(board):
 
 
 def test_of_several_slots_one_is_to_be_chosen(tmp_path):
-    board = Unregistered(tmp_path, [SLOT, "Soap"])
-    try:
+    with closing(Unregistered(tmp_path, [SLOT, "Soap"])) as board:
         board.flash()
         board.start()
         answer = board.register()
@@ -119,8 +56,6 @@ def test_of_several_slots_one_is_to_be_chosen(tmp_path):
         assert board.status()["missing"] == "slot.id"
         board.console.command("config slot.id Soap")
         board.until(missing=None, blocked="unsubscribed")
-    finally:
-        board.close()
 
 
 @pytest.mark.parametrize(
