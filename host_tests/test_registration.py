@@ -1,6 +1,9 @@
 """Registering a device by its console, and test orders, against the simulator's own sign-in."""
 
+import base64
+import hashlib
 import json
+import re
 from contextlib import closing
 
 import pytest
@@ -31,18 +34,36 @@ def test_a_device_registers_itself_and_orders(board):
     assert not device["test"]
 
 
+def challenge_of(verifier):
+    """Return the S256 challenge of a verifier, as RFC 7636 has it."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier).digest()).rstrip(b"=").decode()
+
+
+def verifiers_in(data, challenge):
+    """Return what in `data` has this challenge: the board's verifiers are 43 characters long."""
+    runs = re.findall(rb"[\w-]{43,}", data)
+    windows = {run[at : at + 43] for run in runs for at in range(len(run) - 42)}
+    return [window for window in windows if challenge_of(window) == challenge]
+
+
 def test_the_verifier_is_in_no_output_and_not_in_flash(board):
+    made_up = b"Verifier-" + b"_" * 34
+    assert verifiers_in(b"\xffxy" + made_up + b"z\0", challenge_of(made_up)) == [made_up]
     board.flash()
     board.start()
+    board.console._heard = (said := []).append
     link = board.begin()
     assert "code_challenge_method=S256" in link
-    board.idle("register " + board.consent(link))
-    (exchange,) = [r for r in board.bench.books()["requests"] if r["path"] == "/auth/o2/token"][:1]
-    assert exchange["status"] == 200
-    raw = board.bench.flash.read_bytes()
     challenge = link.partition("code_challenge=")[2].partition("&")[0]
     assert len(challenge) == 43
-    assert b"verifier" not in raw.replace(b"code_verifier", b"").replace(b"begun", b"")[:0]
+    raw = board.bench.flash.read_bytes()
+    said.append(str(board.idle("register " + board.consent(link))))
+    (exchange,) = [r for r in board.bench.books()["requests"] if r["path"] == "/auth/o2/token"][:1]
+    assert exchange["status"] == 200
+    raw += board.bench.flash.read_bytes()
+    said += [link, str(board.log()), str(board.status()), str(board.console.command("config"))]
+    assert verifiers_in(raw, challenge) == []
+    assert verifiers_in("\n".join(said).encode(), challenge) == []
     assert "code_verifier" not in link
 
 
