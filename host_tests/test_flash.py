@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from esp_rom import Rom
@@ -107,24 +108,23 @@ def test_the_virtual_board_boots_the_file_that_make_image_made(tmp_path):
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    assert_boots(tmp_path)
-
-
-def assert_boots(folder):
-    (folder / "level").write_text("0.25")
-    board = VirtualBoard(folder)
-    try:
-        device = Device(str(board.link))
-        status = device.command("status")
-        device.close()
-    finally:
-        board.power_off()
+    status = booted(tmp_path, 0.25)
     assert abs(status["level"] - 0.25) < 0.01
     assert status["missing"] == "wifi.ssid"
 
 
+def booted(folder, level, line="status"):
+    """Boot the volume in the folder with so much in the bin; return what it answers to a line."""
+    (folder / "level").write_text(str(level))
+    board = VirtualBoard(folder)
+    try:
+        with closing(Device(str(board.link))) as device:
+            return device.command(line)
+    finally:
+        board.power_off()
+
+
 def test_a_boards_defaults_are_in_its_volume_and_it_counts_as_new(tmp_path):
-    (tmp_path / "level").write_text("0.5")
     image.build(facts.load("LOWTIDE_SCALE"), tmp_path / "flash.img")
     files = read_image(tmp_path / "flash.img")
     assert b'"battery"' in files["config.rec"]
@@ -133,13 +133,7 @@ def test_a_boards_defaults_are_in_its_volume_and_it_counts_as_new(tmp_path):
     board = facts.load("host")
     board.toml["defaults"] = {"power.mode": "battery"}
     image.build(board, tmp_path / "flash.img")
-    board = VirtualBoard(tmp_path)
-    try:
-        device = Device(str(board.link))
-        status = device.command("status")
-        device.close()
-    finally:
-        board.power_off()
+    status = booted(tmp_path, 0.5)
     assert (status["power"], status["state"]) == ("battery", "none")
 
 
@@ -289,14 +283,7 @@ def test_esptool_itself_writes_both_and_the_volume_boots(tmp_path, firmware, chi
     # The virtual board is an ESP32 with its gauge on that very pin.
     (tmp_path / "board").mkdir()
     (tmp_path / "board" / "flash.img").write_bytes(volume)
-    (tmp_path / "board" / "level").write_text("0.5")
-    board = VirtualBoard(tmp_path / "board")
-    try:
-        device = Device(str(board.link))
-        assert device.command("measure")["fault"] is None
-        device.close()
-    finally:
-        board.power_off()
+    assert booted(tmp_path / "board", 0.5, "measure")["fault"] is None
 
 
 @pytest.mark.parametrize(
