@@ -1,4 +1,4 @@
-"""Two lanes over host_tests/both: CPython as usual, and the real MicroPython beside it."""
+"""Two lanes over host_tests/both, CPython and the real MicroPython, and the kits' fixtures."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from mp_runner import MicroPythonFile
 
 # The kits whose fixtures the tests name.
-pytest_plugins = ["board_kit", "drs_sim_kit", "maker_kit", "provision_kit"]
+pytest_plugins = ["board_kit", "drs_sim_kit", "maker_kit", "provision_kit", "virtual_board_kit"]
 BOTH = Path(__file__).parent / "both"
 # `make hil` names a board; without one there is nothing to test.
 collect_ignore = [] if os.environ.get("LOWTIDE_PORT") else ["hil"]

@@ -4,10 +4,9 @@ import os
 import time
 
 import littlefs
-import pytest
-import serial
+from virtual_board_kit import console
 
-from tools.virtual_board.driver import VirtualBoard, eventually, read_image, write_image
+from tools.virtual_board.driver import eventually, read_image
 
 LOOPING_MAIN = """\
 import time
@@ -16,27 +15,6 @@ while True:
     time.sleep_ms(5)
     print("tick")
 """
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts boards; files given by keyword (without .py) make a new flash image."""
-    boards = []
-
-    def start(*options, **files):
-        if files:
-            sources = {f"{name}.py": source for name, source in files.items()}
-            write_image(tmp_path / "flash.img", sources)
-        boards.append(VirtualBoard(tmp_path, *options))
-        return boards[-1]
-
-    yield start
-    for board in boards:
-        board.power_off()
-
-
-def console(board):
-    return serial.Serial(str(board.link), 115200, timeout=20)
 
 
 def test_a_new_board_is_empty_and_shows_nothing_of_the_host(start):

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from test_virtual_board import console, start  # noqa: F401 (a fixture)
+from virtual_board_kit import console
 
 from tools.virtual_board.driver import read_image
 
@@ -26,7 +26,7 @@ def reset(board):
 
 
 @pytest.fixture
-def board(start, tmp_path):  # noqa: F811
+def board(start, tmp_path):
     return start(f"--air={tmp_path / 'air.json'}")
 
 
@@ -153,7 +153,7 @@ def test_without_dhcp_only_a_static_address_connects(board):
     assert len(board.events("dhcp")) == 1
 
 
-def test_sleep_tells_that_the_radio_was_left_on(start):  # noqa: F811
+def test_sleep_tells_that_the_radio_was_left_on(start):
     board = start(
         main="import machine, network\n"
         "wlan = network.WLAN(network.STA_IF)\n"
@@ -206,7 +206,7 @@ def test_a_static_address_of_another_network_leads_nowhere(board):
     )
 
 
-def test_only_the_watchdog_ends_a_look_up_that_hangs(start, tmp_path):  # noqa: F811
+def test_only_the_watchdog_ends_a_look_up_that_hangs(start, tmp_path):
     (tmp_path / "air.json").write_text('{"dns": "hang"}')
     board = start(
         f"--air={tmp_path / 'air.json'}",
@@ -271,7 +271,7 @@ def test_the_end_of_a_connection_does_not_get_through_without_a_link(board, echo
     assert answer == "b'bye!' True"
 
 
-def test_a_connection_outlives_a_short_drop_but_not_the_radio(start, tmp_path, echo):  # noqa: F811
+def test_a_connection_outlives_a_short_drop_but_not_the_radio(start, tmp_path, echo):
     board = start(
         f"--air={tmp_path / 'air.json'}",
         main=f"PORT = {echo}\n" + UP + "import socket\n" + TALK + "s = talk(b'abc')\n"
@@ -312,7 +312,7 @@ def test_datagrams_go_through_the_air_too(board, echo):
 
 
 @pytest.mark.parametrize("text", ["[]", '{"dsn": "fail"}'])
-def test_an_air_that_nobody_understands_is_refused(start, tmp_path, capfd, text):  # noqa: F811
+def test_an_air_that_nobody_understands_is_refused(start, tmp_path, capfd, text):
     (tmp_path / "air.json").write_text(text)
     assert start(f"--air={tmp_path / 'air.json'}").process.wait(30) == 2
     assert "is no object of ap, " in capfd.readouterr().err

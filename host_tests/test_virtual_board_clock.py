@@ -10,8 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import trustme
-from test_virtual_board import start  # noqa: F401 (a fixture)
-from test_virtual_board_power import SLEEPER, diary
+from virtual_board_kit import SLEEPER, diary
 
 
 class FakeSimulator:
@@ -68,7 +67,7 @@ class FakeSimulator:
         self._server.server_close()
 
 
-def test_the_boards_clock_starts_in_2000_and_can_be_set(start):  # noqa: F811
+def test_the_boards_clock_starts_in_2000_and_can_be_set(start):
     board = start("--time", "2031-05-06T07:08:09Z")
     source = "import machine, time\nprint(time.time(), time.gmtime()[:3], type(time.time()))"
     seconds, rest = board.execute(source).split(" ", 1)
@@ -84,7 +83,7 @@ def test_the_boards_clock_starts_in_2000_and_can_be_set(start):  # noqa: F811
     assert board.execute("import time; print(time.gmtime()[:4])") == "(2026, 11, 23, 12)"
 
 
-def test_a_jump_of_the_simulator_is_time_that_passed(start):  # noqa: F811
+def test_a_jump_of_the_simulator_is_time_that_passed(start):
     simulator = FakeSimulator(now_s=1_900_000_000, speed=1)
     board = start("--clock-from", simulator.url, main=SLEEPER)
     first = board.wait_for("sleep")
@@ -102,7 +101,7 @@ def test_a_jump_of_the_simulator_is_time_that_passed(start):  # noqa: F811
     simulator.stop()
 
 
-def test_a_jump_is_seen_by_a_board_that_is_awake(start):  # noqa: F811
+def test_a_jump_is_seen_by_a_board_that_is_awake(start):
     simulator = FakeSimulator(now_s=1_900_000_000, speed=1)
     board = start("--clock-from", simulator.url)
     before = int(board.execute("import time; print(time.time())"))
@@ -113,7 +112,7 @@ def test_a_jump_is_seen_by_a_board_that_is_awake(start):  # noqa: F811
 
 
 @pytest.mark.parametrize("ppm", [50_000, -20_000])
-def test_the_sleep_clock_drifts(start, ppm):  # noqa: F811
+def test_the_sleep_clock_drifts(start, ppm):
     simulator = FakeSimulator(now_s=1_900_000_000, speed=1)
     simulator.change(paused=True)
     board = start("--clock-from", simulator.url, f"--sleep-drift={ppm}", main=SLEEPER)
@@ -128,7 +127,7 @@ def test_the_sleep_clock_drifts(start, ppm):  # noqa: F811
     simulator.stop()
 
 
-def test_ticks_and_asyncio_stay_real_at_high_speed(start):  # noqa: F811
+def test_ticks_and_asyncio_stay_real_at_high_speed(start):
     board = start("--speed", "86400")
     calendar_s, ticks_ms, timeout_ms = map(
         int,
@@ -181,7 +180,7 @@ def tls_server(tmp_path):
     listener.close()
 
 
-def test_certificate_dates_follow_the_boards_clock(tls_server, start):  # noqa: F811
+def test_certificate_dates_follow_the_boards_clock(tls_server, start):
     port, der = tls_server
     board = start("--speed", "600")
     answer = board.execute(

@@ -5,14 +5,14 @@ import subprocess
 import sys
 
 import pytest
-from test_virtual_board import console, start  # noqa: F401 (a fixture)
+from virtual_board_kit import console
 
 from tools.virtual_board.driver import VirtualBoard, read_image, write_image
 
 # Flash
 
 
-def test_the_image_is_a_boards_and_survives_the_power(start):  # noqa: F811
+def test_the_image_is_a_boards_and_survives_the_power(start):
     board = start()
     board.execute("with open('note', 'w') as f: f.write('kept')")
     board.power_off()
@@ -29,7 +29,7 @@ def test_the_image_is_a_boards_and_survives_the_power(start):  # noqa: F811
     assert answer == "(1, 129, 2097152, 2097152, 'vfs', False) 512 4096\nkept"
 
 
-def test_a_volume_that_does_not_mount_is_bemoaned_until_control_c(start, tmp_path):  # noqa: F811
+def test_a_volume_that_does_not_mount_is_bemoaned_until_control_c(start, tmp_path):
     (tmp_path / "flash.img").write_bytes(b"\0" * 2 * 1024 * 1024)
     board = start()
     with console(board) as port:
@@ -41,7 +41,7 @@ def test_a_volume_that_does_not_mount_is_bemoaned_until_control_c(start, tmp_pat
         assert after.endswith(b">>> ")
 
 
-def test_erased_flash_is_formatted_at_boot(start):  # noqa: F811
+def test_erased_flash_is_formatted_at_boot(start):
     board = start(main="x = 1")
     board.execute("from flashbdev import bdev\nfor n in (0, 1): bdev.ioctl(6, n)")
     board.mpremote("reset")
@@ -65,7 +65,7 @@ except OSError as exc:
 """
 
 
-def test_reads_of_flash_can_fail_once_or_from_then_on(start):  # noqa: F811
+def test_reads_of_flash_can_fail_once_or_from_then_on(start):
     def remount(span):
         board = start(f"--fail-reads={span}", boot=REMOUNT)
         answer = board.execute(
@@ -122,7 +122,7 @@ def test_a_power_cut_halves_the_operation_and_stops_the_board(tmp_path):
 # Pins and radio
 
 
-def test_the_level_is_read_anew_at_each_measurement(start):  # noqa: F811
+def test_the_level_is_read_anew_at_each_measurement(start):
     board = start()
     measure = (
         "import machine\n"
@@ -142,7 +142,7 @@ def test_the_level_is_read_anew_at_each_measurement(start):  # noqa: F811
     assert board.execute(measure).startswith("0 0 ")
 
 
-def test_wifi_connects_like_the_port(start):  # noqa: F811
+def test_wifi_connects_like_the_port(start):
     board = start()
     answer = board.execute(
         "import network, time\n"
@@ -172,7 +172,7 @@ def test_wifi_connects_like_the_port(start):  # noqa: F811
     ]
 
 
-def test_identity_is_stable(start):  # noqa: F811
+def test_identity_is_stable(start):
     ask = "import machine; print(machine.unique_id().hex(), machine.freq())"
     board = start()
     first = board.execute(ask)
@@ -181,7 +181,7 @@ def test_identity_is_stable(start):  # noqa: F811
     assert len(first.split()[0]) == 12
 
 
-def test_the_shims_leave_the_heap_to_the_firmware(start):  # noqa: F811
+def test_the_shims_leave_the_heap_to_the_firmware(start):
     board = start(boot="import gc; gc.collect(); rest = gc.mem_alloc()")
     answer = board.execute(
         "import machine, micropython, network\n"
@@ -193,7 +193,7 @@ def test_the_shims_leave_the_heap_to_the_firmware(start):  # noqa: F811
     assert int(names.partition("n_qstr=")[2].split(",")[0]) <= 140  # with those of this test
 
 
-def test_what_few_boards_need_is_there_when_it_is_asked_for(start):  # noqa: F811
+def test_what_few_boards_need_is_there_when_it_is_asked_for(start):
     answer = start().execute(
         "import machine, micropython, network, os\n"
         "from machine import Signal, Pin, wake_reason\n"

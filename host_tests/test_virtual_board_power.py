@@ -2,9 +2,8 @@
 
 import signal
 
-import littlefs
 import pytest
-from test_virtual_board import console, start  # noqa: F401 (a fixture)
+from virtual_board_kit import SLEEPER, console, diary
 
 from tools.virtual_board.driver import (
     VirtualBoard,
@@ -15,29 +14,8 @@ from tools.virtual_board.driver import (
 
 IDLE_MAIN = "import time\nwhile True: time.sleep_ms(10)\n"
 
-# Sleeps an hour each time and keeps a diary: cause, wake reason, RTC memory, whole hours passed.
-SLEEPER = """\
-import machine, time
-rtc = machine.RTC()
-past = rtc.memory()
-with open("diary", "a") as diary:
-    print(machine.reset_cause(), machine.wake_reason(), past, time.time() // 3600, file=diary)
-rtc.memory(past + b"x")
-try:
-    machine.deepsleep(3600_000)
-finally:
-    open("ran on", "w").close()
-"""
 
-
-def diary(board):
-    try:
-        return read_image(board.flash).get("diary", b"").decode().splitlines()
-    except littlefs.LittleFSError:
-        return []  # looked while it was being written
-
-
-def test_deep_sleep_wakes_by_the_calendar_with_rtc_memory(start):  # noqa: F811
+def test_deep_sleep_wakes_by_the_calendar_with_rtc_memory(start):
     board = start("--speed", "36000", main=SLEEPER)
     board.wait_for("boot", 4)
     board.power_off()
@@ -54,7 +32,7 @@ def test_deep_sleep_wakes_by_the_calendar_with_rtc_memory(start):  # noqa: F811
     assert sleep["programs"] > 0
 
 
-def test_power_on_forgets_what_reset_and_watchdog_keep(start):  # noqa: F811
+def test_power_on_forgets_what_reset_and_watchdog_keep(start):
     remember = (
         "import machine\n"
         "rtc = machine.RTC()\n"
@@ -79,7 +57,7 @@ def test_power_on_forgets_what_reset_and_watchdog_keep(start):  # noqa: F811
     assert [event["cause"] for event in again.events("boot")][:3] == [1, 2, 5]
 
 
-def test_a_fed_watchdog_does_not_bite(start):  # noqa: F811
+def test_a_fed_watchdog_does_not_bite(start):
     board = start(
         main="import machine, time\ndog = machine.WDT(timeout=300)\n"
         "for _ in range(20):\n    time.sleep_ms(30)\n    dog.feed()\nmachine.deepsleep()\n"
@@ -89,7 +67,7 @@ def test_a_fed_watchdog_does_not_bite(start):  # noqa: F811
 
 
 @pytest.mark.parametrize(("timeouts_ms", "bites"), [((100, 60_000), 0), ((60_000, 100), 1)])
-def test_a_second_watchdog_is_the_first_with_another_time(start, timeouts_ms, bites):  # noqa: F811
+def test_a_second_watchdog_is_the_first_with_another_time(start, timeouts_ms, bites):
     board = start(
         main="import machine, time\n"
         "if machine.reset_cause() == 1:\n"
@@ -101,7 +79,7 @@ def test_a_second_watchdog_is_the_first_with_another_time(start, timeouts_ms, bi
     assert len(board.events("wdt")) == bites
 
 
-def test_the_watchdog_runs_on_at_the_prompt_and_over_a_soft_reset(start):  # noqa: F811
+def test_the_watchdog_runs_on_at_the_prompt_and_over_a_soft_reset(start):
     board = start(
         main="import machine\n"
         "if machine.reset_cause() == 1:\n"
@@ -119,7 +97,7 @@ def test_the_watchdog_runs_on_at_the_prompt_and_over_a_soft_reset(start):  # noq
     assert [event["cause"] for event in board.events("boot")] == [1, 5, 3]
 
 
-def test_the_watchdog_ends_what_hangs_in_c(start):  # noqa: F811
+def test_the_watchdog_ends_what_hangs_in_c(start):
     board = start(
         main="import machine, socket\n"
         "if machine.reset_cause() == 3: machine.deepsleep()\n"
@@ -133,7 +111,7 @@ def test_the_watchdog_ends_what_hangs_in_c(start):  # noqa: F811
     assert len(board.events("wdt")) == 1
 
 
-def test_a_panic_is_a_reset_that_keeps_rtc_memory(start):  # noqa: F811
+def test_a_panic_is_a_reset_that_keeps_rtc_memory(start):
     board = start(
         main="import machine\n"
         "rtc = machine.RTC()\n"
@@ -155,7 +133,7 @@ def test_a_panic_is_a_reset_that_keeps_rtc_memory(start):  # noqa: F811
     assert read_image(board.flash)["memory"] == b"kept"
 
 
-def test_rtc_memory_has_its_limit(start):  # noqa: F811
+def test_rtc_memory_has_its_limit(start):
     board = start()
     assert (
         board.execute(
@@ -167,7 +145,7 @@ def test_rtc_memory_has_its_limit(start):  # noqa: F811
     )
 
 
-def test_kill_takes_the_interpreter_along(start):  # noqa: F811
+def test_kill_takes_the_interpreter_along(start):
     board = start(main=IDLE_MAIN)
     (interpreter,) = board.interpreters()
     board.power_off(signal.SIGKILL)
@@ -179,7 +157,7 @@ def test_kill_takes_the_interpreter_along(start):  # noqa: F811
     assert not board.link.is_symlink()
 
 
-def test_two_boards_never_share_a_flash(start, tmp_path, capfd):  # noqa: F811
+def test_two_boards_never_share_a_flash(start, tmp_path, capfd):
     board = start(main=IDLE_MAIN)
     second = VirtualBoard(board.flash.parent, f"--link={tmp_path / 'other'}")
     assert second.process.wait(30) == 2
