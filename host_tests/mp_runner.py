@@ -1,4 +1,4 @@
-"""The MicroPython lane: runs a test file in the real interpreter, reports per test."""
+"""Two lanes over both/: CPython as usual, and the real MicroPython beside it, file by file."""
 
 import ast
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+BOTH = HERE / "both"
 FIRMWARE = HERE.parent / "firmware"
 HEAP = "512k"
 TIMEOUT_S = 120
@@ -44,7 +45,7 @@ def run_file(path, micropython=None):
     """
     path = Path(path)
     command = [micropython or interpreter(), "-X", f"heapsize={HEAP}", str(HERE / "lane.py")]
-    search = [str(FIRMWARE), str(path.parent), str(HERE / "both"), ".frozen"]
+    search = [str(FIRMWARE), str(path.parent), str(BOTH), ".frozen"]
     with tempfile.TemporaryDirectory() as folder:
         try:
             done = subprocess.run(
@@ -121,3 +122,17 @@ class MicroPythonItem(pytest.Item):
     def reportinfo(self):
         """Name the place as pytest wants it."""
         return self.path, self._line - 1, self.name
+
+
+def pytest_collect_file(file_path, parent):
+    """Collect each file of both/ a second time, for the interpreter."""
+    if file_path.parent == BOTH and file_path.match("test_*.py"):
+        return MicroPythonFile.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(request, monkeypatch, tmp_path):
+    """Give each test of both/ an empty current folder, as the other lane does."""
+    if request.path.parent == BOTH:
+        monkeypatch.chdir(tmp_path)

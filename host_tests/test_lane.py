@@ -58,7 +58,8 @@ def test_pytest_reports_both_lanes_and_their_failures(tmp_path):
     both.mkdir()
     (both / "test_mixed.py").write_text(FAILING)
     (both / "kit.py").write_text("HOUR = 3600\n")
-    for name in ("conftest.py", "mp_runner.py", "lane.py"):
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["mp_runner"]\n')
+    for name in ("mp_runner.py", "lane.py"):
         (tmp_path / name).write_text((mp_runner.HERE / name).read_text())
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rA", "--rootdir", str(tmp_path), str(both)],
