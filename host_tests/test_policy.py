@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -178,6 +179,25 @@ def test_in_a_hurry_no_wake_is_left_out_while_anything_comes_over_the_gauge():
     for start, end, _, _ in world.sensor._events:
         inside = [now_s for now_s in wakes if start <= now_s <= end]
         assert len(inside) >= (end - start) // 900
+
+
+def test_in_a_hurry_no_wake_is_left_out_where_the_lead_time_may_begin_or_a_row_was_broken():
+    # 876 has a bin for twelve days, 887 a gauge that often fails.
+    for number in (876, 887):
+        wakes = []
+
+        def note(now_s, _, lowtide, wakes=wakes):
+            level = lowtide.agent.level
+            wakes.append((now_s, level.permille, level.low_count))
+
+        live(World(1, number, 120), device.Lowtide, device.Settings(), trace=note)
+        firsts = [
+            now_s - before_s
+            for (before_s, before, count), (now_s, _, low_count) in pairwise(wakes)
+            if before is None or (low_count, count) == (1, 0)
+        ]
+        assert len(firsts) > 20
+        assert set(firsts) == {900}
 
 
 def test_in_a_hurry_it_counts_as_with_every_wake(monkeypatch):

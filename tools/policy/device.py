@@ -12,6 +12,7 @@ from lowtide.orders import Orders
 from lowtide.uplink import Uplink
 
 SLOT = "slot"
+_NEAR = 100  # so many permille above where it is low, each reading matters
 _LOOK_S = 3600  # how often is asked whether an uplink is due, where the bin is not low
 
 
@@ -38,7 +39,7 @@ class Lowtide:
         self._settings, self._replenish, self._find = settings, replenish, find
         self._sensor = sensor
         self._flash, self._use = Orders(None).pack(), None
-        self._far = settings["level.reorder_pct"] * 10 + 100
+        self._far = settings["level.reorder_pct"] * 10 + _NEAR
         self._now_s = self._look_s = 0
         self.power_on()
 
@@ -58,11 +59,17 @@ class Lowtide:
     def at_rest(self, permille):
         """Whether no single reading matters, over a bin that holds this."""
         level, state = self.agent.level, self.agent.orders.state
-        if level.refill_count:
+        # After a fault a row begins anew, be it of low readings or of a refill.
+        if level.refill_count or level.permille is None:
             return False
         if level.low_count:
             return level.low and state != "none"
-        return permille > self._far
+        return permille > self._far and self._lasts(level.permille)
+
+    def _lasts(self, permille):
+        # Whether it is not low by the forecast, and would not be with `_NEAR` less in the bin.
+        days, lead_days = self.agent.forecast.days_left(), self._settings["level.lead_days"]
+        return days is None or days * (permille - _NEAR) >= lead_days * permille
 
     def wake(self, now_s):
         """Measure, and run the uplink where one is due."""
