@@ -7,17 +7,21 @@ from micropython import const
 from lowtide import GaugeFault
 
 _DAY_S = const(86400)
-# In permille of the full bin: two readings that differ by no more than noise have settled. A day
-# that ends higher than it began, by more, had a refill. A fall of so much from one reading to the
-# next, down to nothing, is nobody's use: it is believed only when it has lasted half a day.
+# In permille of the full bin: two readings that differ by no more than noise have settled; higher
+# than before, by more, after a refill. A fall of so much from one reading to the next, down to
+# nothing, is nobody's use: it is believed only when it has lasted half a day.
 _NOISE = const(30)
 _FALL = const(150)
 _NOTHING = const(40)
+# A day that begins with this ends higher than it began, and so teaches nothing.
+_REFILLED = const(-2000)
 _AWAY_S = const(43200)
-# Days that the mean looks back on, those it takes before it says anything, the longest that one
-# may be (past it, the clock was set), and the slowest use worth a forecast: 1000 days a bin.
+# Days that the mean looks back on, those it takes before it says anything, the most that count,
+# the longest that one may be (past it, the clock was set), and the slowest use worth a forecast:
+# 1000 days a bin.
 _MEMORY_DAYS = const(16)
 _LEARNED_DAYS = const(7)
+_MOST_DAYS = const(30)
 _LONGEST_S = const(2592000)
 _LEAST_PPM = const(1000)
 _PACK = const("<iIBIhhhI")
@@ -29,7 +33,8 @@ class Forecast:
     A day is 24 h from one settled reading to another, so that what comes and goes with the time of
     day (a load cell in the afternoon sun) cancels; falls count as use and rises against it, so
     that noise does too. A day with a refill teaches nothing, one that ends empty only that the use
-    was no less. Eight integers are all that is kept: a reading costs the same in the tenth year.
+    was no less. Each day of an empty bin forgets one: what was used before three weeks of them is
+    no habit. Eight integers are all that is kept: a reading costs the same in the tenth year.
     """
 
     _kept = (0,) * 8
@@ -48,6 +53,8 @@ class Forecast:
                 raise GaugeFault("container lifted")
             settled, since_s = permille, 0
         if abs(permille - last) <= _NOISE:
+            if permille > settled + _NOISE:
+                start = _REFILLED
             settled = permille
             day_s, fall = now_s - since_s, start - permille
             if not 0 <= day_s < _DAY_S:
@@ -55,9 +62,12 @@ class Forecast:
                 if 0 < day_s < _LONGEST_S and fall >= -_NOISE:
                     day_ppm = fall * 1000 * _DAY_S // day_s
                     if permille >= _NOTHING or day_ppm > use_ppm:
-                        days = min(days + 1, _MEMORY_DAYS)
-                        use_ppm += (day_ppm - use_ppm) // days
-                        spread_ppm += (abs(day_ppm - use_ppm) - spread_ppm) // days
+                        days = min(days + 1, _MOST_DAYS)
+                        over = min(days, _MEMORY_DAYS)
+                        use_ppm += (day_ppm - use_ppm) // over
+                        spread_ppm += (abs(day_ppm - use_ppm) - spread_ppm) // over
+                    else:
+                        days = max(0, days - 1)
         self._kept = (use_ppm, spread_ppm, days, since_s, start, settled, permille, 0)
 
     def days_left(self, wider=0):
@@ -84,7 +94,8 @@ class Forecast:
         """
         if kept:
             use_ppm, _, days = struct.unpack(_PACK, kept)[:3]
-            if days == self._kept[2] and abs(use_ppm - self._kept[0]) * 8 <= abs(use_ppm):
+            learned = min(self._kept[2], _MEMORY_DAYS)
+            if days >= learned and abs(use_ppm - self._kept[0]) * 8 <= abs(use_ppm):
                 return kept
         return struct.pack(_PACK, *self._kept)
 

@@ -122,14 +122,30 @@ def test_noise_alone_is_no_use():
     assert world.forecast.days_left() is None or world.forecast.days_left() > 100
 
 
-def test_a_bin_that_stays_empty_teaches_nothing():
-    world = Bin(steady).live(40)
-    learned = world.forecast.days_left(), world.content
-    assert abs(learned[0] - learned[1] // 40000) <= 1
-    world.live(60, refill_at=0)
-    world.content = learned[1]
+def emptied(days):
+    """Return a bin that was used for long, and then stayed empty for so many days."""
+    world = Bin(steady).live(60)
+    while world.content:
+        world.live(1, refill_at=0)
+    return world.live(days, refill_at=0)
+
+
+def test_a_bin_that_stays_empty_for_ten_days_teaches_nothing():
+    world = emptied(10)
+    assert world.forecast.days_left() == 0
+    world.content = 600000
     world.live(1)
-    assert abs(world.forecast.days_left() - world.content // 40000) <= 2
+    assert abs(world.forecast.days_left() - world.content // 40000) <= 1
+
+
+def test_what_was_used_before_a_bin_stayed_empty_for_a_month_is_no_habit():
+    world = emptied(30)
+    world.content = 600000
+    world.live(5)
+    assert world.forecast.days_left() is None
+    # It is learned anew.
+    world.live(8)
+    assert abs(world.forecast.days_left() - world.content // 40000) <= 1
 
 
 def test_a_day_with_a_half_refill_is_no_day_of_little_use():
@@ -142,6 +158,21 @@ def test_a_day_with_a_half_refill_is_no_day_of_little_use():
             level = 300 + day * (added - 40) - hour * 40 // 24 + added * (hour > 20)
             world.forecast.reading(level, world.now_s)
         assert level // 48 <= world.forecast.days_left() <= level // 38, added
+
+
+def test_a_day_with_a_refill_smaller_than_its_use_is_no_day_of_little_use():
+    world = Bin(steady, permille=950).live(15)
+    use_ppm = world.forecast._kept[0]
+    # Each day 50 are filled up, and the level falls by 10.
+    level = world.content // 1000
+    for hour in range(8 * 24):
+        world.now_s += HOUR
+        day, hour = divmod(hour, 24)
+        level = 350 - day * 10 - hour * 60 // 24 + 50 * (hour > 12)
+        # Twice in an hour: what was filled up has settled.
+        for _ in range(2):
+            world.forecast.reading(level, world.now_s)
+    assert abs(world.forecast._kept[0] - use_ppm) <= 2000
 
 
 def test_a_day_that_ends_empty_says_that_the_use_was_no_less():
