@@ -16,14 +16,15 @@ _NOTHING = const(40)
 # A day that begins with this ends higher than it began, and so teaches nothing.
 _REFILLED = const(-2000)
 _AWAY_S = const(43200)
-# Days that the mean looks back on, those it takes before it says anything, the most that count,
-# the longest that one may be (past it, the clock was set), and the slowest use worth a forecast:
-# 1000 days a bin.
+# Days that the mean looks back on, those it takes before it says anything, the longest that one
+# may be (past it, the clock was set), and the slowest use worth a forecast: 1000 days a bin.
 _MEMORY_DAYS = const(16)
 _LEARNED_DAYS = const(7)
-_MOST_DAYS = const(30)
 _LONGEST_S = const(2592000)
 _LEAST_PPM = const(1000)
+# The count of days of a full memory: it counts down over a bin that stays empty, and what is left
+# after two weeks of that is a short memory.
+_FULL = const(30)
 _PACK = const("<iIBIhhhI")
 
 
@@ -33,8 +34,7 @@ class Forecast:
     A day is 24 h from one settled reading to another, so that what comes and goes with the time of
     day (a load cell in the afternoon sun) cancels; falls count as use and rises against it, so
     that noise does too. A day with a refill teaches nothing, one that ends empty only that the use
-    was no less. Each day of an empty bin forgets one: what was used before three weeks of them is
-    no habit. Eight integers are all that is kept: a reading costs the same in the tenth year.
+    was no less. Eight integers are all that is kept: a reading costs the same in the tenth year.
     """
 
     _kept = (0,) * 8
@@ -62,12 +62,12 @@ class Forecast:
                 if 0 < day_s < _LONGEST_S and fall >= -_NOISE:
                     day_ppm = fall * 1000 * _DAY_S // day_s
                     if permille >= _NOTHING or day_ppm > use_ppm:
-                        days = min(days + 1, _MOST_DAYS)
+                        days = _FULL if days >= _MEMORY_DAYS else days + 1
                         over = min(days, _MEMORY_DAYS)
                         use_ppm += (day_ppm - use_ppm) // over
                         spread_ppm += (abs(day_ppm - use_ppm) - spread_ppm) // over
                     else:
-                        days = max(0, days - 1)
+                        days -= days >= _MEMORY_DAYS
         self._kept = (use_ppm, spread_ppm, days, since_s, start, settled, permille, 0)
 
     def days_left(self, wider=0):

@@ -55,4 +55,7 @@ class Level:
             return False
         self.lowest_permille = None
         self.refill_count = 0
+        # Low by the lead time even so: the next reading confirms it, and begins a depletion of its
+        # own before an order goes out.
+        self.low_count = min(self.low_count, config["level.confirm_count"] - 1)
         return True

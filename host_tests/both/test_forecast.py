@@ -122,30 +122,28 @@ def test_noise_alone_is_no_use():
     assert world.forecast.days_left() is None or world.forecast.days_left() > 100
 
 
-def emptied(days):
-    """Return a bin that was used for long, and then stayed empty for so many days."""
-    world = Bin(steady).live(60)
-    while world.content:
-        world.live(1, refill_at=0)
-    return world.live(days, refill_at=0)
+def refilled_after(empty_days):
+    """Return a forecast of 40 a day, 16 from day to day, over a bin that was empty and has 600."""
+    forecast = Forecast()
+    forecast.resume(struct.pack("<iIBIhhhI", 40000, 16000, 30, T0, 0, 0, 0, 0))
+    for hour in range(empty_days * 24):
+        forecast.reading(hour % 3, T0 + hour * HOUR)
+    for minute in (0, 15):
+        forecast.reading(600, T0 + empty_days * DAY + minute * 60)
+    return forecast
 
 
-def test_a_bin_that_stays_empty_for_ten_days_teaches_nothing():
-    world = emptied(10)
-    assert world.forecast.days_left() == 0
-    world.content = 600000
-    world.live(1)
-    assert abs(world.forecast.days_left() - world.content // 40000) <= 1
+def test_a_bin_that_stays_empty_for_two_weeks_teaches_nothing():
+    for days in (1, 14):
+        assert refilled_after(days).days_left() == 600000 // 46000
 
 
-def test_what_was_used_before_a_bin_stayed_empty_for_a_month_is_no_habit():
-    world = emptied(30)
-    world.content = 600000
-    world.live(5)
-    assert world.forecast.days_left() is None
-    # It is learned anew.
-    world.live(8)
-    assert abs(world.forecast.days_left() - world.content // 40000) <= 1
+def test_after_a_month_of_an_empty_bin_the_late_end_counts_until_a_day_of_use():
+    forecast = refilled_after(30)
+    assert forecast.days_left() == 600000 // 24000
+    for hour in range(1, 49):
+        forecast.reading(600 - hour * 40 // 24, T0 + 30 * DAY + hour * HOUR)
+    assert forecast.days_left() <= 520000 // 44000
 
 
 def test_a_day_with_a_half_refill_is_no_day_of_little_use():

@@ -67,6 +67,16 @@ def test_a_refill_from_nearly_empty_must_pass_the_reorder_point_by_five():
     assert readings(level, *[250] * 6)[-1]
 
 
+def test_a_refill_that_is_low_by_the_lead_time_is_a_depletion_of_its_own_before_it_is_low():
+    level = Level(config())
+    for _ in range(3):
+        level.reading(10, 0)
+    assert [level.reading(300, 6) for _ in range(6)] == [False] * 5 + [True]
+    assert not level.low and level.lowest_permille is None
+    level.reading(300, 6)
+    assert level.low and level.lowest_permille == 300
+
+
 def test_the_lowest_level_follows_the_depletion_down():
     level = Level(config())
     readings(level, 190, 190, 190, 50, 120)
