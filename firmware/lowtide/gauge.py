@@ -48,9 +48,16 @@ class Gauge:
         """
         raws: list[int] = []
         self.raws = self.levels = []
+        missed = 0
         try:
             while len(raws) < _BURST:
-                raws.append(self.driver.read())
+                try:
+                    raws.append(self.driver.read())
+                except GaugeFault:
+                    # A single missed echo is an outlier like others.
+                    missed += 1
+                    if missed > 1:
+                        raise
         except OSError:
             # A bus on which nobody answers.
             raise GaugeFault("disconnected")

@@ -100,12 +100,22 @@ def test_a_driver_that_cannot_fall_below_empty_is_empty_there():
 
 def test_a_fault_of_the_driver_is_the_reading_s_and_the_sensor_sleeps_again():
     for at in range(9):
-        driver = Driver(*[600] * at + [None])
+        driver = Driver(*[600] * at + [None] * 2)
         assert fault(driver) == "disconnected"
         assert driver.sleeps == 1
     driver = Driver(600)
     Gauge(driver, config(), TABLE).read()
     assert driver.sleeps == 1
+
+
+def test_a_single_sample_that_the_driver_misses_is_borne():
+    for at in range(9):
+        driver = Driver(*[600] * at + [None] + [600] * 9)
+        assert Gauge(driver, config(), TABLE).read() == 500
+        assert (driver.reads, driver.sleeps) == (10, 1)
+        # Wherever the second one is.
+        driver = Driver(*[None] + [600] * at + [None] + [600] * 9)
+        assert fault(driver) == "disconnected"
 
 
 def test_a_calibration_that_cannot_be_used_is_a_fault():
