@@ -112,6 +112,18 @@ def test_a_device_without_history_is_held_to_the_reorder_point_alone():
     assert dry(50, parcel_days=6, from_s=T0) == {"dry": 1}
 
 
+@pytest.mark.parametrize(("in_depletion", "avoidable"), [(False, 1), (True, 0)])
+def test_after_a_load_in_a_depletion_no_order_is_possible_before_the_refill_is_confirmed(
+    in_depletion, avoidable
+):
+    # Loaded so little that an order is due at once; three readings are 45 minutes, six are 90.
+    found = judge(50, parcel_days=190 / 50 - 1 / 24)
+    found.read(NOW, 100, in_depletion)
+    found.loaded(NOW, 190)
+    found.level(NOW + 190 * DAY // 50, 0)
+    assert found.counts["avoidable"] == avoidable
+
+
 @pytest.mark.parametrize(
     ("after_load", "verdict"),
     [

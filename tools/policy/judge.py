@@ -13,9 +13,10 @@ early        an order that was not due, but less far from it: more than a point,
              accuracy, above the reorder point, and both run-outs more than 8 days away
 beside_pack  an order while a pack lay there of which nothing had been loaded since it came
 dry          stock-outs: the bin ran dry, and no pack lay beside it
-avoidable    of those: an order when one was known to be due, and three readings in a row had
-             confirmed it, would have brought a parcel in time. Known to be: a point, the gauge's
-             accuracy, below the reorder point or, once the device has lived for 28 days, below
+avoidable    of those: an order when one was known to be due, after the readings in a row that
+             confirm it (three; after a load in a depletion the six that confirm the refill, before
+             which the contract knows of no other order), would have brought a parcel in time.
+             Known to be: a point, the gauge's accuracy, below the reorder point or, once the device has lived for 28 days, below
              what lasts for the lead time by both run-outs. Not where that order comes to nothing
              (cancelled, or a problem left unsolved), nor where one did that the device heard of
              after the last refill: rules 5 and 6 held it back
@@ -41,7 +42,7 @@ BINS = 20  # of the truth at an order, 5 points each
 _LEAD_DAYS = 7
 _HISTORY_S = WARM_DAYS * DAY  # what the use of the past is known from
 _ACCURACY, _BAND, _GAUGE = 10, 50, 20
-_NEAR_S, _FAR_S, _CONFIRM_S = DAY, 7 * DAY, 2700
+_NEAR_S, _FAR_S = DAY, 7 * DAY
 
 
 class Judge:
@@ -55,6 +56,10 @@ class Judge:
         self._house, self._service, self._people = house, service, people
         self._reorder = settings["level.reorder_pct"] * 10
         self._refill = settings["level.refill_pct"] * 10
+        interval_s = settings["measure.interval_s"]
+        self._confirm_s = settings["level.confirm_count"] * interval_s
+        self._confirm_refill_s = settings["level.refill_count"] * interval_s
+        self._free_s = 0  # not before is another order possible
         self.counts = dict.fromkeys(COUNTS, 0)
         self.at_orders = [0] * BINS
         self.cases = []
@@ -152,7 +157,9 @@ class Judge:
             if left <= self._reorder or (
                 at_s >= known_s and left <= _LEAD_DAYS * self._per_day(at_s)
             ):
-                return at_s, self._service.parcel_s(at_s + _CONFIRM_S + late_s)
+                return at_s, self._service.parcel_s(
+                    max(at_s + self._confirm_s, self._free_s) + late_s
+                )
             at_s += HOUR
 
     def loaded(self, now_s, after):
@@ -165,6 +172,7 @@ class Judge:
             self._refilled_s = now_s
             return
         self._loaded_in_depletion = True
+        self._free_s = now_s + self._confirm_refill_s
         mark = max(self._lowest + self._refill, self._reorder + _BAND) + _GAUGE
         if after >= mark:
             self._refilled_s = now_s
