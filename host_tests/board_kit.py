@@ -54,7 +54,7 @@ class Board:
         image.stage("host", folder, self.certificates)
         config = Config(store.Store(str(folder / "config.rec")))
         for name, value in {**self.settings, **more}.items():
-            config.set(name, value)
+            config.update({name: value})
         store.Store(str(folder / "order.rec")).save((rec or Orders(None)).pack())
         if damage:
             damage(folder)

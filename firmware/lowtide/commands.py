@@ -7,15 +7,26 @@ changed. Dropped while a job runs, which needs the heap.
 import json
 
 from lowtide import VERSION, dates
+from lowtide.config import point
 from lowtide.console import COMMANDS, JOBS, LEAVE
+from lowtide.settings import change, shown, want
 
 
 def do_help(app, rest):
     if not rest:
         return {"commands": " ".join((COMMANDS, JOBS, LEAVE)), "help": "help NAME"}
-    from lowtide.help import about
-
-    return about(rest)
+    found = {"name": rest}
+    with open(__file__.rpartition("/")[0] + "/help.txt") as f:
+        for line in f:
+            # Name, what it is for, example.
+            if line.startswith(rest + "|"):
+                _, found["help"], found["example"] = line.rstrip().split("|")
+    try:
+        found["want"], found["default"] = want(rest), point(rest)[1]
+    except ValueError:
+        if "help" not in found:
+            raise ValueError("no such command or setting; see 'help' and 'config'")
+    return found
 
 
 def do_log(app, rest):
@@ -72,7 +83,7 @@ def do_config(app, rest):
             if value[0] == value[-1] == '"':
                 value = value[1:-1]
             _store(app, {name: value}, answer)
-        answer["value"] = config.shown(name)
+        answer["value"] = shown(config, name)
         return answer
     try:
         values = json.loads(rest)
@@ -85,7 +96,7 @@ def do_config(app, rest):
 
 
 def _store(app, values, answer):
-    if app.config.update(values):
+    if change(app.config, values):
         answer["forgotten"] = "lwa.refresh_token: register again"
     for name in values:
         app.config_changed(name)

@@ -6,7 +6,8 @@ import json
 from micropython import const
 
 from lowtide import unload
-from lowtide.config import SECRET, Config, names, point
+from lowtide.config import Config, names, point
+from lowtide.settings import SECRET, differs, shown
 
 _MAX_LINE = const(2300)
 _PROMPT = const("lowtide> ")
@@ -16,7 +17,7 @@ COMMANDS = "help status config measure calibrate order why log time json"
 JOBS = "register selftest factory-reset"
 LEAVE = "sleep reboot"
 # Modules that are loaded for a command and not kept: the network needs their heap.
-_SELDOM = const("calibrate help register selftest wipe")
+_SELDOM = const("calibrate register selftest wipe")
 # What follows these is not echoed: the secrets, and the code in the address of a registration.
 _HIDDEN = [name.encode() for name in names() if point(name)[0] == SECRET] + [b"code="]
 _LONGEST = const(-20)
@@ -164,7 +165,7 @@ class Console:
             if isinstance(value, Config):
                 mark = "{"
                 for each in names():
-                    out.write('%s"%s":%s' % (mark, each, json.dumps(value.shown(each))))
+                    out.write('%s"%s":%s' % (mark, each, json.dumps(shown(value, each))))
                     mark = ","
                 out.write("}")
             else:
@@ -177,8 +178,8 @@ class Console:
             value = answer[name]
             if isinstance(value, Config):
                 for each in names():
-                    mark = "*" if value.differs(each) else " "
-                    write("%s %s = %s\n" % (mark, each, value.shown(each)))
+                    mark = "*" if differs(value, each) else " "
+                    write("%s %s = %s\n" % (mark, each, shown(value, each)))
             elif isinstance(value, list):
                 for line in value:
                     write(line + "\n")

@@ -39,7 +39,7 @@ class Drs:
     """The service, for one device.
 
     Args:
-        config: hosts, ports and credentials by name; `set(name, value)` for a rotated token.
+        config: hosts, ports and credentials by name; `update({name: value})` for a rotated token.
         connect: `(host, port) -> https.Connection`, verified.
         time_s: `() -> int`, for the token's expiry only.
     """
@@ -241,7 +241,7 @@ class Drs:
             raise Fault(_ODD % "token")
         rotated = answer.get("refresh_token")
         if _is_token(rotated) and rotated != config["lwa.refresh_token"]:
-            config.set("lwa.refresh_token", rotated)
+            config.update({"lwa.refresh_token": rotated})
         self._token = token
         self._token_until = self._time_s() + max(expires_in - _MARGIN_S, 1)
         return _is_token(rotated)

@@ -64,7 +64,7 @@ async def _register(rest, app, up, api):
         slot = config["slot.id"]
         if slot not in slots:
             slot = next(iter(slots)) if len(slots) == 1 else ""
-            config.set("slot.id", slot)
+            config.update({"slot.id": slot})
     finally:
         # What the old token or slot blocked is free again, and nobody goes on with them.
         app.config_changed("lwa.refresh_token")

@@ -66,7 +66,7 @@ class Board:
         }
         config = Config(store.Store(str(stage / "config.rec")))
         for name, value in settings.items():
-            config.set(name, value)
+            config.update({name: value})
         store.Store(str(stage / "order.rec")).save(Orders(None).pack())
         noting = (_DEVICE / "noting.py").read_text() if notes else ""
         (stage / "main.py").write_text(noting + main)
