@@ -16,8 +16,7 @@ _led = None
 def mount_root():
     """Mount the root with `readsize=128`: files up to 512 B then live in littlefs metadata.
 
-    Raises:
-        OSError: the volume does not mount.
+    Where it does not mount there is no main.py to go on with: that sleeps an hour.
     """
     import vfs
 
@@ -26,7 +25,10 @@ def mount_root():
     try:
         vfs.mount(vfs.VfsLfs2(partition, readsize=_READSIZE), "/")
     except OSError:
-        vfs.mount(vfs.VfsLfs2(partition), "/")
+        try:
+            vfs.mount(vfs.VfsLfs2(partition), "/")
+        except OSError as e:
+            rescue(e, 3600)
 
 
 def flash():

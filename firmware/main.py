@@ -1,10 +1,12 @@
-"""Start the agent; compiled at each start, so short."""
+"""Start the agent."""
 
 try:
     import app
 
     app.run()
-except Exception as e:  # hal may be what could not be loaded
+except Exception as e:
+    # Not by hal, which may be what could not be loaded. The wait is for Ctrl-C; a prompt would
+    # keep a battery busy.
     import sys
     import time
 

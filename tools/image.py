@@ -26,6 +26,7 @@ FIRMWARE = ROOT / "firmware"
 # The ESP32 port starts these two only as source.
 STARTERS = ("boot.py", "main.py")
 _POINTER = b'sys.path += ["", '
+_COMMENT = re.compile(rb"^ *#.*\n", re.MULTILINE)
 _KEPT = re.compile(r"certs/.*|[a-z]+\.rec")
 
 
@@ -72,7 +73,10 @@ def stage(board, out, certificates=()):
     for process in running:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
-    for source in [FIRMWARE / name for name in STARTERS] + sorted(FIRMWARE.rglob("*.txt")):
+    for name in STARTERS:
+        # They are compiled at each start: without the lines that are only comment.
+        (out / name).write_bytes(_COMMENT.sub(b"", (FIRMWARE / name).read_bytes()))
+    for source in sorted(FIRMWARE.rglob("*.txt")):
         shutil.copy(source, out / source.relative_to(FIRMWARE))
     for certificate in certificates:
         (out / "certs").mkdir(exist_ok=True)
