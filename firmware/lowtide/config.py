@@ -101,18 +101,21 @@ class Config:
 
     def __init__(self, store):
         self._store = store
-        payload = store.load()
-        self._set = {}
-        # Name to why its stored value cannot be used; "" is the whole file.
-        self._bad = {}
+        self.load()
+
+    def load(self):
+        """Take up what is in flash: without a file there are no settings."""
+        # `_bad`: name to why its stored value cannot be used; "" is the whole file.
+        self._set, self._bad = {}, {}
+        payload = self._store.load()
         self.present = payload is not None
-        self._newer = store.schema > _SCHEMA
         try:
             stored = json.loads(payload) if self.present else {}
         except ValueError:
             stored = None
         if not isinstance(stored, dict):
-            self._bad[""] = _NEWER if self._newer else "configuration damaged; set it again"
+            newer = self._store.schema > _SCHEMA
+            self._bad[""] = _NEWER if newer else "configuration damaged; set it again"
             return
         self._set = stored
         for name in names():
@@ -140,7 +143,7 @@ class Config:
             ValueError: the file is a newer firmware's; nothing changed.
             OSError: it could not be written; nothing changed.
         """
-        if self._newer:
+        if self.fault == _NEWER:
             raise ValueError(_NEWER)
         changed = dict(self._set)
         changed.update(values)
@@ -150,10 +153,6 @@ class Config:
         for name in values:
             self._bad.pop(name, None)
         self._bad.pop("", None)
-
-    def forget(self):
-        """Be without settings from here on; the file is the caller's to remove."""
-        self._set, self._bad, self._newer, self.present = {}, {}, False, False
 
     def missing(self):
         """Return the first required setting that is not set, or None when configured.
