@@ -3,18 +3,28 @@
 import gc
 import sys
 
-# Collected late, loading leaves holes too small for an uplink.
+
+def halt(e, seconds):
+    # main.py's, too: hal may be missing. At a prompt a board never sleeps.
+    import time
+
+    import machine
+
+    sys.print_exception(e)
+    time.sleep(10)
+    machine.deepsleep(seconds * 1000)
+
+
+# Or loading leaves holes.
 gc.threshold(4096)
-# Else each import of these looks in flash first: 70 reads.
-sys.path[:] = [".frozen"]
-for name in ("binascii", "json", "machine", "os", "struct", "time"):
-    sys.modules[name] = __import__(name)
-# `make deploy` replaces this file, by rename, last of all.
-sys.path += ["", "/lib"]
 try:
+    # Or each of these is sought in flash.
+    sys.path[:] = [".frozen"]
+    for name in ("binascii", "json", "machine", "os", "struct", "time"):
+        sys.modules[name] = __import__(name)
+    sys.path += ["", "/lib"]
     import hal
 
     hal.mount_root()
 except Exception as e:
-    # main.py meets it, too, and sleeps; after an exception here it would not be started.
-    sys.print_exception(e)
+    halt(e, 3600)

@@ -16,7 +16,8 @@ _led = None
 def mount_root():
     """Mount the root with `readsize=128`: files up to 512 B then live in littlefs metadata.
 
-    Where it does not mount there is no main.py to go on with: that sleeps an hour.
+    Raises:
+        OSError: the volume does not mount.
     """
     import vfs
 
@@ -25,10 +26,7 @@ def mount_root():
     try:
         vfs.mount(vfs.VfsLfs2(partition, readsize=_READSIZE), "/")
     except OSError:
-        try:
-            vfs.mount(vfs.VfsLfs2(partition), "/")
-        except OSError as e:
-            rescue(e, 3600)
+        vfs.mount(vfs.VfsLfs2(partition), "/")
 
 
 def flash():

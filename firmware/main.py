@@ -5,13 +5,4 @@ try:
 
     app.run()
 except Exception as e:
-    # Not by hal, which may be what could not be loaded. The wait is for Ctrl-C; a prompt would
-    # keep a battery busy.
-    import sys
-    import time
-
-    import machine
-
-    sys.print_exception(e)
-    time.sleep(10)
-    machine.deepsleep(600000)
+    halt(e, 600)  # noqa: F821 (boot.py)
