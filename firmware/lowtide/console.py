@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+import sys
 
 from micropython import const
 
-from lowtide import unload
 from lowtide.config import Config, names, point
 from lowtide.settings import SECRET, differs, shown
 
@@ -147,7 +147,7 @@ class Console:
             # It may be half said.
             self.app.out.write("\n")
             self._reply(_failed(e), as_json)
-        unload(_SELDOM)
+        _unload(_SELDOM)
         self._say(_PROMPT)
 
     # Answers are written piece by piece: put together, one would need its own size in one piece,
@@ -192,7 +192,7 @@ class Console:
             self.leave = name
             return {name: True}
         if name in JOBS.split() or (name == "order" and rest == "--cancel"):
-            unload("commands uplink")
+            _unload("commands uplink")
             self._running = self.job(self.app, name, rest)
             return None
         if name == "json":
@@ -213,3 +213,10 @@ def _failed(e):
     if isinstance(e, MemoryError):
         return {"error": "out of memory; nothing done: try again when the uplink is over"}
     return {"error": str(e) or type(e).__name__}
+
+
+def _unload(names):
+    """Drop modules of ours: what is loaded for once gives its heap to the network again."""
+    for name in names.split():
+        if sys.modules.pop("lowtide." + name, None):
+            delattr(sys.modules["lowtide"], name)
