@@ -122,11 +122,27 @@ def do_calibrate(app, rest):
     return calibrate(app.gauge, app.config, app.begun, rest)
 
 
+def request_order(agent, forced):
+    """A person typed `order`, `order --now` (true) or `order --test` ("test"): confirm the level
+    now, then judge.
+
+    Return the verdict; where it may, the next `uplink_due()` says so.
+    """
+    agent.measure()
+    while agent.level.low_count and not agent.level.low:
+        agent.measure()
+    verdict = agent.verdict(agent.time_s(), forced)
+    if verdict.may:
+        agent.forced = forced
+        agent.retry_at = agent.uplinks = 0
+    return verdict
+
+
 def do_order(app, rest):
     kinds = {"": False, "--now": True, "--test": "test"}
     if rest not in kinds:
         raise ValueError("want order, order --now, order --test or order --cancel")
-    verdict = app.agent.request_order(kinds[rest])
+    verdict = request_order(app.agent, kinds[rest])
     if not verdict.may:
         raise ValueError("not ordered: " + verdict.why)
     answer = {"order": "on its way", "why": verdict.why}
