@@ -13,6 +13,12 @@ _HOST = const("h")
 _NET = const("n")
 _URL = const("u")
 _ID = const("d")
+_MORE = {
+    _HOST: ", without https:// or port",
+    _NET: ": four addresses (own, mask, gateway, DNS) or none",
+    _URL: ", https://...",
+    _ID: " of A-Z a-z 0-9 + _ -",
+}
 _TOKEN = const("lwa.refresh_token")
 _STAGE = const("device.stage")
 
@@ -24,16 +30,7 @@ def want(name):
         return "a whole number from %d to %d" % (least, most)
     if "|" in kind:
         return kind.replace("|", " or ")
-    text = "%d to %d printable characters" % (least, most)
-    if kind == _HOST:
-        text += ", without https:// or port"
-    elif kind == _NET:
-        text += ": four addresses (own, mask, gateway, DNS) or none"
-    elif kind == _URL:
-        text += ", https://..."
-    elif kind == _ID:
-        text += " of A-Z a-z 0-9 + _ -"
-    return text
+    return "%d to %d printable characters%s" % (least, most, _MORE.get(kind, ""))
 
 
 def check(name, value):
