@@ -5,26 +5,29 @@ import sys
 
 
 def halt(e, seconds):
-    # main.py's, too: hal may be missing. At a prompt a board never sleeps.
+    # For main.py, too, which runs among these names; hal may be what could not be loaded.
     import time
 
     import machine
 
     sys.print_exception(e)
+    # For Ctrl-C; a prompt would keep a battery busy.
     time.sleep(10)
     machine.deepsleep(seconds * 1000)
 
 
-# Or loading leaves holes.
+# Collected late, loading leaves holes too small for an uplink.
 gc.threshold(4096)
 try:
-    # Or each of these is sought in flash.
+    # Else each import of these looks in flash first: 70 reads.
     sys.path[:] = [".frozen"]
     for name in ("binascii", "json", "machine", "os", "struct", "time"):
         sys.modules[name] = __import__(name)
+    # `make deploy` replaces this file, by rename, last of all.
     sys.path += ["", "/lib"]
     import hal
 
     hal.mount_root()
 except Exception as e:
+    # main.py is not started after this.
     halt(e, 3600)

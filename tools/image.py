@@ -23,10 +23,10 @@ from tools.virtual_board import flash
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
-# The ESP32 port starts these two only as source. Over 512 bytes, or at most 128: what littlefs
-# keeps inline between the two, the stock image's mount reads past the end of its buffer.
+# The ESP32 port starts these two only as source.
 STARTERS = ("boot.py", "main.py")
 _POINTER = b'sys.path += ["", '
+_COMMENT = re.compile(rb"^ *#.*\n", re.MULTILINE)
 _KEPT = re.compile(r"certs/.*|[a-z]+\.rec")
 
 
@@ -73,7 +73,10 @@ def stage(board, out, certificates=()):
     for process in running:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
-    for source in [FIRMWARE / name for name in STARTERS] + sorted(FIRMWARE.rglob("*.txt")):
+    for name in STARTERS:
+        # They are compiled at each start: without the lines that are only comment.
+        (out / name).write_bytes(_COMMENT.sub(b"", (FIRMWARE / name).read_bytes()))
+    for source in sorted(FIRMWARE.rglob("*.txt")):
         shutil.copy(source, out / source.relative_to(FIRMWARE))
     for certificate in certificates:
         (out / "certs").mkdir(exist_ok=True)
