@@ -7,26 +7,15 @@ changed. Dropped while a job runs, which needs the heap.
 import json
 
 from lowtide import VERSION, dates
-from lowtide.config import point
 from lowtide.console import COMMANDS, JOBS, LEAVE
-from lowtide.settings import change, shown, want
 
 
 def do_help(app, rest):
     if not rest:
         return {"commands": " ".join((COMMANDS, JOBS, LEAVE)), "help": "help NAME"}
-    found = {"name": rest}
-    with open(__file__.rpartition("/")[0] + "/help.txt") as f:
-        for line in f:
-            # Name, what it is for, example.
-            if line.startswith(rest + "|"):
-                _, found["help"], found["example"] = line.rstrip().split("|")
-    try:
-        found["want"], found["default"] = want(rest), point(rest)[1]
-    except ValueError:
-        if "help" not in found:
-            raise ValueError("no such command or setting; see 'help' and 'config'")
-    return found
+    from lowtide.settings import about
+
+    return about(rest)
 
 
 def do_log(app, rest):
@@ -83,6 +72,8 @@ def do_config(app, rest):
             if value[0] == value[-1] == '"':
                 value = value[1:-1]
             _store(app, {name: value}, answer)
+        from lowtide.settings import shown
+
         answer["value"] = shown(config, name)
         return answer
     try:
@@ -96,6 +87,8 @@ def do_config(app, rest):
 
 
 def _store(app, values, answer):
+    from lowtide.settings import change
+
     if change(app.config, values):
         answer["forgotten"] = "lwa.refresh_token: register again"
     for name in values:

@@ -4,9 +4,10 @@ import json
 
 from micropython import const
 
-# The kind of a setting that is a whole number; the others are `settings`'s, but for the last: a
-# choice, with a bar between its values.
+# Kinds of setting: a whole number, a secret, a choice with a bar between its values; "t" is any
+# text, and what the others are only `settings` has to know.
 INT = "i"
+SECRET = "s"
 _POWER = const("power.mode")
 
 # Name, kind, least, most (text is counted in characters), default. The unit is in the name; what

@@ -6,8 +6,7 @@ import sys
 
 from micropython import const
 
-from lowtide.config import Config, names, point
-from lowtide.settings import SECRET, differs, shown
+from lowtide.config import SECRET, Config, names, point
 
 _MAX_LINE = const(2300)
 _PROMPT = const("lowtide> ")
@@ -17,7 +16,7 @@ COMMANDS = "help status config measure calibrate order why log time json"
 JOBS = "register selftest factory-reset"
 LEAVE = "sleep reboot"
 # Modules that are loaded for a command and not kept: the network needs their heap.
-_SELDOM = const("calibrate register selftest wipe")
+_SELDOM = const("calibrate register selftest settings wipe")
 # What follows these is not echoed: the secrets, and the code in the address of a registration.
 _HIDDEN = [name.encode() for name in names() if point(name)[0] == SECRET] + [b"code="]
 _LONGEST = const(-20)
@@ -163,6 +162,8 @@ class Console:
         for name, value in answer.items():
             out.write(',"%s":' % name)
             if isinstance(value, Config):
+                from lowtide.settings import shown
+
                 mark = "{"
                 for each in names():
                     out.write('%s"%s":%s' % (mark, each, json.dumps(shown(value, each))))
@@ -177,6 +178,8 @@ class Console:
         for name in sorted(answer):
             value = answer[name]
             if isinstance(value, Config):
+                from lowtide.settings import differs, shown
+
                 for each in names():
                     mark = "*" if differs(value, each) else " "
                     write("%s %s = %s\n" % (mark, each, shown(value, each)))

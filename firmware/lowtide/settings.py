@@ -1,14 +1,13 @@
 """Settings as people set and see them: what each one takes, and what may be shown of it.
 
-The loop never loads this: it lives with what `config.fits`.
+Loaded when somebody types it; the loop lives with what `config.fits`.
 """
 
 from micropython import const
 
-from lowtide.config import INT, fits, point
+from lowtide.config import INT, SECRET, fits, point
 
-# Kinds of setting besides `config.INT`, choices, and "t", any text.
-SECRET = "s"
+# More kinds of setting than `config` knows.
 _HOST = const("h")
 _NET = const("n")
 _URL = const("u")
@@ -104,3 +103,23 @@ def shown(config, name):
     if point(name)[0] == SECRET:
         return "set" if value else "not set"
     return value
+
+
+def about(name):
+    """Return what a command or setting is for, an example, and of a setting range and default.
+
+    Raises:
+        ValueError: there is no such command or setting.
+    """
+    found = {"name": name}
+    with open(__file__.rpartition("/")[0] + "/help.txt") as f:
+        for line in f:
+            # Name, what it is for, example.
+            if line.startswith(name + "|"):
+                _, found["help"], found["example"] = line.rstrip().split("|")
+    try:
+        found["want"], found["default"] = want(name), point(name)[1]
+    except ValueError:
+        if "help" not in found:
+            raise ValueError("no such command or setting; see 'help' and 'config'")
+    return found

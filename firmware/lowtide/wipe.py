@@ -10,8 +10,7 @@ import os
 
 from micropython import const
 
-from lowtide.config import names, point
-from lowtide.settings import SECRET
+from lowtide.config import SECRET, names, point
 
 _BLOCK = const(4096)
 # Writes of 128 bytes at most until the log, two blocks, has moved twice, and as many in hand.
