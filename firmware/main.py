@@ -5,4 +5,5 @@ try:
 
     app.run()
 except Exception as e:
-    halt(e, 600)  # noqa: F821 (boot.py)
+    # By boot.py, among whose names this runs.
+    halt(e, 600)
