@@ -3,6 +3,19 @@
 import gc
 import sys
 
+
+def halt(e, seconds):
+    # For main.py, too, which runs among these names; hal may be what could not be loaded.
+    import time
+
+    import machine
+
+    sys.print_exception(e)
+    # For Ctrl-C; a prompt would keep a battery busy.
+    time.sleep(10)
+    machine.deepsleep(seconds * 1000)
+
+
 # Collected late, loading leaves holes too small for an uplink.
 gc.threshold(4096)
 try:
@@ -15,12 +28,6 @@ try:
     import hal
 
     hal.mount_root()
-except Exception as e:  # main.py is not started after this
-    import time
-
-    import machine
-
-    sys.print_exception(e)
-    # For Ctrl-C; a prompt would keep a battery busy.
-    time.sleep(10)
-    machine.deepsleep(3600000)
+except Exception as e:
+    # main.py is not started after this.
+    halt(e, 3600)

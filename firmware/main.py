@@ -1,15 +1,9 @@
-"""Start the agent; compiled at each start, so short."""
+"""Start the agent."""
 
 try:
     import app
 
     app.run()
-except Exception as e:  # hal may be what could not be loaded
-    import sys
-    import time
-
-    import machine
-
-    sys.print_exception(e)
-    time.sleep(10)
-    machine.deepsleep(600000)
+except Exception as e:
+    # By boot.py, among whose names this runs.
+    halt(e, 600)

@@ -14,6 +14,7 @@ import pytest
 from lowtide import store
 from lowtide.config import Config
 from lowtide.orders import Orders
+from lowtide.settings import change
 from tools import image
 from tools.demo.bench import SLOT, Bench
 from tools.device import DeviceError
@@ -54,7 +55,7 @@ class Board:
         image.stage("host", folder, self.certificates)
         config = Config(store.Store(str(folder / "config.rec")))
         for name, value in {**self.settings, **more}.items():
-            config.set(name, value)
+            change(config, {name: value})
         store.Store(str(folder / "order.rec")).save((rec or Orders(None)).pack())
         if damage:
             damage(folder)

@@ -8,7 +8,8 @@ import tty
 
 import pytest
 
-from lowtide.config import check, names, point
+from lowtide.config import names, point
+from lowtide.settings import check
 from tools.provision import __main__ as provision
 from tools.provision import board as console
 

@@ -12,9 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent / "both"))
 from kit import SECRETS, SETTINGS, Device
 from test_console import Terminal
 
-from lowtide import config
+from lowtide import settings as module
+from lowtide.config import names, point
 
-NAMES = [name for name in config.names() if config.point(name)[0] == config.SECRET]
+NAMES = [name for name in names() if point(name)[0] == module.SECRET]
 LINES = (
     "help", "help NAME", "status", "config", "measure", "calibrate empty", "order", "order --now",
     "order --test", "why", "log", "time", "json off", "json on", "config {", "nonsense",
@@ -43,7 +44,7 @@ def test_any_bytes_leave_the_settings_as_they_were_or_valid(pieces):
     assert terminal.ask("status")["state"] == "none"
     stored = json.loads(terminal.device.config._store.payload)
     for name, value in stored.items():
-        assert config.check(name, value) == value
+        assert module.check(name, value) == value
     if terminal.device.config._store.writes == 0:
         assert stored == SETTINGS
 

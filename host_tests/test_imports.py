@@ -9,7 +9,8 @@ FIRMWARE = Path(__file__).parents[1] / "firmware"
 SOURCES = sorted(FIRMWARE.rglob("*.py"))
 HARDWARE = {"machine", "network", "esp32"}
 DECISIONS = {"level", "forecast", "gauge", "orders", "agent", "uplink", "dates"}
-IO = {"https", "store", "console", "commands", "register", "wipe", "link", "drs", "log"}
+IO = {"https", "store", "console", "commands", "settings", "register", "wipe", "link", "drs"}
+IO |= {"log"}
 IO_MODULES = {"asyncio", "ssl", "tls", "socket", "os", "vfs", "select", "hal", "board"}
 # What both sides may speak in: exceptions, times as text.
 SHARED = {"lowtide", "lowtide.dates"}
@@ -24,6 +25,7 @@ NETWORK = {"asyncio", "ssl", "tls", "socket", "network", "attended"} | {
         "console",
         "commands",
         "calibrate",
+        "settings",
         "register",
         "wipe",
     )

@@ -8,7 +8,7 @@ import trustme
 from test_flash import micropython
 
 from lowtide import config, console
-from lowtide.help import want
+from lowtide.settings import SECRET, check, want
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -49,8 +49,8 @@ def test_help_knows_every_command_and_setting_and_no_other():
     assert {line.split("|")[0] for line in lines[: len(commands)]} == set(commands)
     for line in lines:
         name, _, example = line.split("|")
-        if name not in commands and config.point(name)[0] != config.SECRET:
-            config.check(name, example)
+        if name not in commands and config.point(name)[0] != SECRET:
+            check(name, example)
     for name in commands:
         assert f"| `{name}" in README or f"`{name}`" in README, name
 

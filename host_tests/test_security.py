@@ -5,7 +5,8 @@ import re
 import subprocess
 
 from host_tests.test_imports import FIRMWARE, MODULES, everything
-from lowtide.config import SECRET, names, point
+from lowtide.config import names, point
+from lowtide.settings import SECRET
 
 ROOT = FIRMWARE.parent
 # A server's calls, and the radios and modes that the device has no use for.

@@ -62,7 +62,8 @@ def deploy(target, files, say, records=()):
 
 
 def _pointed_to(target):
-    source = target.run("print(open('/boot.py').read())")
+    # Closed at once: left to the collector, it may be closed in the middle of a write.
+    source = target.run("with open('/boot.py') as f: print(f.read())")
     found = re.search(r'path \+= \["(/fw-[0-9a-f]{8})"', source)
     return found and found[1]
 

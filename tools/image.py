@@ -26,6 +26,7 @@ FIRMWARE = ROOT / "firmware"
 # The ESP32 port starts these two only as source.
 STARTERS = ("boot.py", "main.py")
 _POINTER = b'sys.path += ["", '
+_COMMENT = re.compile(rb"^ *#.*\n", re.MULTILINE)
 _KEPT = re.compile(r"certs/.*|[a-z]+\.rec")
 
 
@@ -72,7 +73,10 @@ def stage(board, out, certificates=()):
     for process in running:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
-    for source in [FIRMWARE / name for name in STARTERS] + sorted(FIRMWARE.rglob("*.txt")):
+    for name in STARTERS:
+        # They are compiled at each start: without the lines that are only comment.
+        (out / name).write_bytes(_COMMENT.sub(b"", (FIRMWARE / name).read_bytes()))
+    for source in sorted(FIRMWARE.rglob("*.txt")):
         shutil.copy(source, out / source.relative_to(FIRMWARE))
     for certificate in certificates:
         (out / "certs").mkdir(exist_ok=True)
@@ -149,25 +153,25 @@ def records(board, defaults_file=None):
     The board's own (`board.toml`) and those of `defaults_file`, a JSON object. With settings goes
     an order record: a configured device without one counts as one that lost it.
     """
-    settings = dict(board.toml.get("defaults", {}))
+    chosen = dict(board.toml.get("defaults", {}))
     if defaults_file:
         try:
-            settings |= dict(json.loads(defaults_file.read_text()))
+            chosen |= dict(json.loads(defaults_file.read_text()))
         except (OSError, TypeError, ValueError) as e:
             raise ImageError(f"{defaults_file}: want a JSON object of settings: {e}") from None
-    if not settings:
+    if not chosen:
         return {}
     # Over the firmware's own code, in a folder for its files.
-    from lowtide import config, orders, store
+    from lowtide import config, orders, settings, store
 
     with tempfile.TemporaryDirectory() as folder:
         store.Store(folder + "/order.rec").save(orders.Orders(None).pack())
         made = config.Config(store.Store(folder + "/config.rec"))
-        for name, value in sorted(settings.items()):
+        for name, value in sorted(chosen.items()):
             try:
-                if config.point(name)[0] == config.SECRET:
+                if config.point(name)[0] == settings.SECRET:
                     raise ValueError(f"{name}: a secret does not belong into an image")
-                made.set(name, value)
+                settings.change(made, {name: value})
             except ValueError as e:
                 raise ImageError(f"a default of {board.name}: {e}") from None
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}

@@ -33,12 +33,3 @@ class Refused(Fault):
 
 class Rejected(Fault):
     """The access token was not accepted; the call was not looked at."""
-
-
-def unload(names):
-    """Drop modules of ours: what is loaded for once gives its heap to the network again."""
-    import sys
-
-    for name in names.split():
-        if sys.modules.pop("lowtide." + name, None):
-            delattr(sys.modules["lowtide"], name)

@@ -202,21 +202,6 @@ class Agent:
                 doubt = None
         return self.orders.verdict(now_s, low, doubt, forced)
 
-    def request_order(self, forced):
-        """A person typed `order`, `order --now` (true) or `order --test` ("test"): confirm the
-        level now, then judge.
-
-        Return the verdict; where it may, the next `uplink_due()` says so.
-        """
-        self.measure()
-        while self.level.low_count and not self.level.low:
-            self.measure()
-        verdict = self.verdict(self.time_s(), forced)
-        if verdict.may:
-            self.forced = forced
-            self.retry_at = self.uplinks = 0
-        return verdict
-
     def config_changed(self, name):
         """A setting was changed by hand: what it can heal is healed (rule 9)."""
         if name == ("lwa.refresh_token" if self.orders.block == "revoked" else "slot.id"):

@@ -1,5 +1,7 @@
 """`calibrate` leads a person through an empty and a full bin. Loaded only when it is used."""
 
+from lowtide.settings import change
+
 
 def calibrate(gauge, config, begun, step):
     """Take a step; return the answer. `begun` is the caller's to keep between steps.
@@ -33,5 +35,5 @@ def calibrate(gauge, config, begun, step):
         table = "%d:0 %d:1000" % (empty[4], full[4])
     else:
         raise ValueError("empty, full or tare?")
-    config.set("gauge.table", table)
+    change(config, {"gauge.table": table})
     return {"table": table}

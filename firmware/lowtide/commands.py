@@ -13,7 +13,7 @@ from lowtide.console import COMMANDS, JOBS, LEAVE
 def do_help(app, rest):
     if not rest:
         return {"commands": " ".join((COMMANDS, JOBS, LEAVE)), "help": "help NAME"}
-    from lowtide.help import about
+    from lowtide.settings import about
 
     return about(rest)
 
@@ -72,7 +72,9 @@ def do_config(app, rest):
             if value[0] == value[-1] == '"':
                 value = value[1:-1]
             _store(app, {name: value}, answer)
-        answer["value"] = config.shown(name)
+        from lowtide.settings import shown
+
+        answer["value"] = shown(config, name)
         return answer
     try:
         values = json.loads(rest)
@@ -85,7 +87,9 @@ def do_config(app, rest):
 
 
 def _store(app, values, answer):
-    if app.config.update(values):
+    from lowtide.settings import change
+
+    if change(app.config, values):
         answer["forgotten"] = "lwa.refresh_token: register again"
     for name in values:
         app.config_changed(name)
@@ -111,11 +115,27 @@ def do_calibrate(app, rest):
     return calibrate(app.gauge, app.config, app.begun, rest)
 
 
+def request_order(agent, forced):
+    """A person typed `order`, `order --now` (true) or `order --test` ("test"): confirm the level
+    now, then judge.
+
+    Return the verdict; where it may, the next `uplink_due()` says so.
+    """
+    agent.measure()
+    while agent.level.low_count and not agent.level.low:
+        agent.measure()
+    verdict = agent.verdict(agent.time_s(), forced)
+    if verdict.may:
+        agent.forced = forced
+        agent.retry_at = agent.uplinks = 0
+    return verdict
+
+
 def do_order(app, rest):
     kinds = {"": False, "--now": True, "--test": "test"}
     if rest not in kinds:
         raise ValueError("want order, order --now, order --test or order --cancel")
-    verdict = app.agent.request_order(kinds[rest])
+    verdict = request_order(app.agent, kinds[rest])
     if not verdict.may:
         raise ValueError("not ordered: " + verdict.why)
     answer = {"order": "on its way", "why": verdict.why}

@@ -1,18 +1,13 @@
-"""Configuration: one table drives defaults, validation and what the console shows."""
+"""Configuration: one table of settings, and those that were set. People set by `settings`."""
 
 import json
 
 from micropython import const
 
-# Kinds of setting. Besides them "t", any text, and a choice, with a bar between its values.
+# Kinds of setting: a whole number, a secret, a choice with a bar between its values; "t" is any
+# text, and what the others are only `settings` has to know.
 INT = "i"
 SECRET = "s"
-HOST = "h"
-NET = "n"
-URL = "u"
-ID = "d"
-_TOKEN = const("lwa.refresh_token")
-_STAGE = const("device.stage")
 _POWER = const("power.mode")
 
 # Name, kind, least, most (text is counted in characters), default. The unit is in the name; what
@@ -84,48 +79,18 @@ def point(name):
     return kind, int(default) if kind == INT else default, int(least), int(most)
 
 
-def check(name, value):
-    """Return `value` (text or number) as the point's own type.
+def fits(name, value):
+    """Whether `value` is of the setting's type and within its limits: the loop can live with it.
 
     Raises:
-        ValueError: one line that names the point, the limit and the remedy, never the value of
-            a secret.
+        ValueError: there is no such setting.
     """
     kind, _, least, most = point(name)
     if kind == INT:
-        text = str(value)
-        if text.isdigit() and len(text) < 10 and least <= int(text) <= most:
-            return int(text)
-    elif "|" in kind:
-        if value in kind.split("|"):
-            return value
-    elif isinstance(value, str) and least <= len(value) <= most and _fits(kind, value):
-        return value
-    from lowtide.help import want
-
-    raise ValueError("%s: want %s" % (name, want(name)))
-
-
-def _fits(kind, text):
-    if kind == HOST and ("/" in text or ":" in text or " " in text):
-        return False
-    if kind == URL and (" " in text or not text.startswith("https://")):
-        return False
-    if kind == NET and text:
-        numbers = text.replace(" ", ".").split(".")
-        for number in numbers:
-            if not number.isdigit() or int(number) > 255:
-                return False
-        return len(numbers) == 16 and text.count(" ") == 3
-    return min(text or " ") >= " " and (kind != ID or _is_id(text))
-
-
-def _is_id(text):
-    # Amazon's rule for a model and a serial number.
-    for char in text:
-        if char > "z" or not (char.isalpha() or char.isdigit() or char in "+_-"):
-            return False
-    return True
+        return isinstance(value, int) and least <= value <= most
+    if "|" in kind:
+        return value in kind.split("|")
+    return isinstance(value, str) and least <= len(value) <= most
 
 
 class Config:
@@ -137,27 +102,27 @@ class Config:
 
     def __init__(self, store):
         self._store = store
-        payload = store.load()
-        self._set = {}
-        # Name to why its stored value cannot be used; "" is the whole file.
-        self._bad = {}
+        self.load()
+
+    def load(self):
+        """Take up what is in flash: without a file there are no settings."""
+        # `_bad`: name to why its stored value cannot be used; "" is the whole file.
+        self._set, self._bad = {}, {}
+        payload = self._store.load()
         self.present = payload is not None
-        self._newer = store.schema > _SCHEMA
         try:
             stored = json.loads(payload) if self.present else {}
         except ValueError:
             stored = None
         if not isinstance(stored, dict):
-            self._bad[""] = _NEWER if self._newer else "configuration damaged; set it again"
+            newer = self._store.schema > _SCHEMA
+            self._bad[""] = _NEWER if newer else "configuration damaged; set it again"
             return
         self._set = stored
         for name in names():
             # Only ours: a setting of a newer firmware is kept for it, not judged.
-            if name in stored:
-                try:
-                    check(name, stored[name])
-                except ValueError as e:
-                    self._bad[name] = "configuration: %s" % e
+            if name in stored and not fits(name, stored[name]):
+                self._bad[name] = "configuration: %s: not valid; see 'help %s'" % (name, name)
 
     @property
     def fault(self):
@@ -170,54 +135,25 @@ class Config:
         value = None if name in self._bad else self._set.get(name)
         return point(name)[1] if value is None else value
 
-    def set(self, name, value):
-        """Check and store one setting; see `update`."""
-        self.update({name: value})
-
     def update(self, values):
-        """Check and store several settings, all or none; they are in flash when this returns.
+        """Store several settings, all or none; they are in flash when this returns.
 
-        Return true if the registration was forgotten: its stage is fixed, so it goes with a
-        change of that.
+        What a person typed comes by way of `settings.change`, which checks it.
 
         Raises:
-            ValueError: see `check`; nothing changed.
+            ValueError: the file is a newer firmware's; nothing changed.
             OSError: it could not be written; nothing changed.
         """
-        if self._newer:
+        if self.fault == _NEWER:
             raise ValueError(_NEWER)
         changed = dict(self._set)
-        for name in values:
-            changed[name] = check(name, values[name])
-        forgotten = (
-            values.get(_STAGE, self[_STAGE]) != self[_STAGE]
-            and self[_TOKEN]
-            and _TOKEN not in values
-        )
-        if forgotten:
-            changed[_TOKEN] = ""
+        changed.update(values)
         self._store.save(json.dumps(changed).encode())
         self._set = changed
         self.present = True
-        self._bad.pop("", None)
         for name in values:
             self._bad.pop(name, None)
-        return forgotten
-
-    def forget(self):
-        """Be without settings from here on; the file is the caller's to remove."""
-        self._set, self._bad, self._newer, self.present = {}, {}, False, False
-
-    def differs(self, name):
-        """Return true if a setting differs from its default."""
-        return self[name] != point(name)[1]
-
-    def shown(self, name):
-        """Return what may be shown of a setting: the value, or whether a secret is set."""
-        value = self[name]
-        if point(name)[0] == SECRET:
-            return "set" if value else "not set"
-        return value
+        self._bad.pop("", None)
 
     def missing(self):
         """Return the first required setting that is not set, or None when configured.

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+import sys
 
 from micropython import const
 
-from lowtide import unload
 from lowtide.config import SECRET, Config, names, point
 
 _MAX_LINE = const(2300)
@@ -16,7 +16,7 @@ COMMANDS = "help status config measure calibrate order why log time json"
 JOBS = "register selftest factory-reset"
 LEAVE = "sleep reboot"
 # Modules that are loaded for a command and not kept: the network needs their heap.
-_SELDOM = const("calibrate help register selftest wipe")
+_SELDOM = const("calibrate register selftest settings wipe")
 # What follows these is not echoed: the secrets, and the code in the address of a registration.
 _HIDDEN = [name.encode() for name in names() if point(name)[0] == SECRET] + [b"code="]
 _LONGEST = const(-20)
@@ -146,7 +146,7 @@ class Console:
             # It may be half said.
             self.app.out.write("\n")
             self._reply(_failed(e), as_json)
-        unload(_SELDOM)
+        _unload(_SELDOM)
         self._say(_PROMPT)
 
     # Answers are written piece by piece: put together, one would need its own size in one piece,
@@ -162,9 +162,11 @@ class Console:
         for name, value in answer.items():
             out.write(',"%s":' % name)
             if isinstance(value, Config):
+                from lowtide.settings import shown
+
                 mark = "{"
                 for each in names():
-                    out.write('%s"%s":%s' % (mark, each, json.dumps(value.shown(each))))
+                    out.write('%s"%s":%s' % (mark, each, json.dumps(shown(value, each))))
                     mark = ","
                 out.write("}")
             else:
@@ -176,9 +178,11 @@ class Console:
         for name in sorted(answer):
             value = answer[name]
             if isinstance(value, Config):
+                from lowtide.settings import differs, shown
+
                 for each in names():
-                    mark = "*" if value.differs(each) else " "
-                    write("%s %s = %s\n" % (mark, each, value.shown(each)))
+                    mark = "*" if differs(value, each) else " "
+                    write("%s %s = %s\n" % (mark, each, shown(value, each)))
             elif isinstance(value, list):
                 for line in value:
                     write(line + "\n")
@@ -191,7 +195,7 @@ class Console:
             self.leave = name
             return {name: True}
         if name in JOBS.split() or (name == "order" and rest == "--cancel"):
-            unload("commands uplink")
+            _unload("commands uplink")
             self._running = self.job(self.app, name, rest)
             return None
         if name == "json":
@@ -212,3 +216,10 @@ def _failed(e):
     if isinstance(e, MemoryError):
         return {"error": "out of memory; nothing done: try again when the uplink is over"}
     return {"error": str(e) or type(e).__name__}
+
+
+def _unload(names):
+    """Drop modules of ours: what is loaded for once gives its heap to the network again."""
+    for name in names.split():
+        if sys.modules.pop("lowtide." + name, None):
+            delattr(sys.modules["lowtide"], name)

@@ -7,7 +7,6 @@ from micropython import const
 
 from lowtide import Fault, Refused, Rejected, dates
 
-_SAFE = const(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ODD = const("%s: answer not understood")
 _MARGIN_S = const(60)
 _MAX_TOKEN = const(2048)
@@ -18,7 +17,8 @@ def quote(text):
     # Not "".join(): for a token of 2 KB that would build a list of 16 KB first.
     out = bytearray()
     for byte in text.encode():
-        if byte in _SAFE:
+        char = chr(byte)
+        if byte < 128 and (char.isalpha() or char.isdigit() or char in "-._~"):
             out.append(byte)
         else:
             out.extend(b"%%%02X" % byte)
@@ -39,7 +39,7 @@ class Drs:
     """The service, for one device.
 
     Args:
-        config: hosts, ports and credentials by name; `set(name, value)` for a rotated token.
+        config: hosts, ports and credentials by name; `update({name: value})` for a rotated token.
         connect: `(host, port) -> https.Connection`, verified.
         time_s: `() -> int`, for the token's expiry only.
     """
@@ -78,8 +78,11 @@ class Drs:
         """
         for last_try in (False, True):
             if not 0 < self._token_until - self._time_s() <= 86400:
-                await self._refresh()
-            await self._open("drs")
+                form = "grant_type=refresh_token&refresh_token=" + quote(
+                    self._config["lwa.refresh_token"]
+                )
+                await self.grant(form, "access revoked: register again")
+            self._open("drs")
             try:
                 headers, answer = await self.call("GET", "subscriptionInfo")
                 break
@@ -141,7 +144,7 @@ class Drs:
         report = {"mostRecentlyActiveDate": dates.iso(active_s)}
         await self.call("POST", "deviceStatus", report=report)
 
-    async def _open(self, service):
+    def _open(self, service):
         host, port = self._config[service + ".host"], self._config[service + ".port"]
         self._connection = self._connect(host, port)
 
@@ -196,11 +199,6 @@ class Drs:
             answer = None
         return status, headers, answer if isinstance(answer, dict) else {}
 
-    async def _refresh(self):
-        token = self._config["lwa.refresh_token"]
-        form = "grant_type=refresh_token&refresh_token=" + quote(token)
-        await self.grant(form, "access revoked: register again")
-
     async def grant(self, form, why):
         """Ask for tokens with `form`, the client's name added; a new refresh token is stored.
 
@@ -215,7 +213,7 @@ class Drs:
             value = config["lwa." + name]
             if value:
                 client += "%s=%s&" % (name, quote(value))
-        await self._open("lwa")
+        self._open("lwa")
         try:
             status, _, answer = await self._request(
                 "token",
@@ -241,7 +239,7 @@ class Drs:
             raise Fault(_ODD % "token")
         rotated = answer.get("refresh_token")
         if _is_token(rotated) and rotated != config["lwa.refresh_token"]:
-            config.set("lwa.refresh_token", rotated)
+            config.update({"lwa.refresh_token": rotated})
         self._token = token
         self._token_until = self._time_s() + max(expires_in - _MARGIN_S, 1)
         return _is_token(rotated)

@@ -37,7 +37,8 @@ class Link:
         """
         try:
             await self._join()
-        except OSError as e:
+        except (OSError, ValueError) as e:
+            # The latter is about a wifi.static that is none.
             raise Fault("Wi-Fi: %s" % e)
         plausible = self.agent.clock_plausible()
         if plausible and not clock_suspect:

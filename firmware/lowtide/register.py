@@ -27,18 +27,14 @@ async def run(name, rest, app, link, api):
 
     `app`: see `app.App`; `link`, `api`: see `link.Link`, `drs.Drs`, the caller's to close.
     """
-
-    def up():
-        return link.up(True)
-
     if name == "register":
-        return await _register(rest, app, up, api)
+        return await _register(rest, app, link, api)
     if name == "order":
-        return await _cancel_test(app.agent, app.config, up, api)
-    return await _deregister(rest, app.config, up, api)
+        return await _cancel_test(app.agent, app.config, link, api)
+    return await _deregister(rest, app.config, link, api)
 
 
-async def _register(rest, app, up, api):
+async def _register(rest, app, link, api):
     # `rest` is where the browser is to be sent back to, or to where it was.
     config, begun = app.config, app.begun
     fields = {}
@@ -51,7 +47,7 @@ async def _register(rest, app, up, api):
         return {"link": _link(config, begun, rest)}
     if "uri" not in begun or not rest.startswith(begun["uri"]):
         raise ValueError("no registration begun with that address: register URI first")
-    await up()
+    await link.up(True)
     # The code goes on as it stood in the address.
     form = "grant_type=authorization_code&code=%s&redirect_uri=%s&code_verifier=%s" % (
         fields["code"], quote(begun["uri"]), begun["verifier"]
@@ -64,7 +60,7 @@ async def _register(rest, app, up, api):
         slot = config["slot.id"]
         if slot not in slots:
             slot = next(iter(slots)) if len(slots) == 1 else ""
-            config.set("slot.id", slot)
+            config.update({"slot.id": slot})
     finally:
         # What the old token or slot blocked is free again, and nobody goes on with them.
         app.config_changed("lwa.refresh_token")
@@ -98,14 +94,14 @@ def _base64url(data):
     return text.replace("+", "-").replace("/", "_")
 
 
-async def _cancel_test(agent, config, up, api):
+async def _cancel_test(agent, config, link, api):
     # The record is free only if the service says so of the order.
     if config["device.stage"] != "test":
         raise ValueError("device.stage is not test")
     if config.missing():
         raise ValueError("set %s first" % config.missing())
     slot, orders, status = config["slot.id"], agent.orders, None
-    await up()
+    await link.up(True)
     now_s, _ = await api.subscription()
     await api.call("DELETE", "testOrders/slots", slot, None, "CancelTestOrders")
     if orders.askable():
@@ -126,13 +122,13 @@ async def _cancel_test(agent, config, up, api):
     return {"order": "cancelled; nothing is charged"}
 
 
-async def _deregister(rest, config, up, api):
+async def _deregister(rest, config, link, api):
     if rest not in ("", "--offline"):
         raise ValueError("want factory-reset or factory-reset --offline")
     registered = config["lwa.refresh_token"] != "" and not rest
     if registered:
         try:
-            await up()
+            await link.up(True)
             await api.subscription()
             await api.call("DELETE", "registration", "", None, "Deregister", 2)
         except Fault as e:

@@ -5,12 +5,13 @@ remove-then-rename, never flush in the middle, and nothing at all when nothing c
 """
 
 import binascii
-import errno
 import os
 import struct
 
 from micropython import const
 
+# No such file: 2 on every system.
+_ENOENT = const(2)
 _MAGIC = const(b"LT")
 # The content of another one is not understood.
 _SCHEMA = const(1)
@@ -42,7 +43,7 @@ class Store:
             with open(self._path, "rb") as f:
                 data = f.read()
         except OSError as e:
-            if e.errno == errno.ENOENT:
+            if e.errno == _ENOENT:
                 return None
             raise
         if len(data) >= _FRAME_SIZE and binascii.crc32(data) == _CRC_OF_ALL:

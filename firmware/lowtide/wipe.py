@@ -33,7 +33,7 @@ def wipe(config, flash, feed, folder="/"):
     for name in sorted(os.listdir(folder)):
         if ".rec" in name:
             os.remove(folder + name)
-            config.forget()
+            config.load()
     scratch = folder + "config.rec.tmp"
     for _ in range(_WRITES):
         with open(scratch, "wb") as f:

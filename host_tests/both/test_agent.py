@@ -2,6 +2,7 @@
 
 from kit import DAY, HOUR, MINUTE, T0, Device, fault
 
+from lowtide.commands import request_order
 from lowtide.orders import BLOCKS
 
 YEARS = 5 * 365 * DAY
@@ -268,24 +269,24 @@ def test_a_gauge_fault_leaves_the_daily_report_alone():
 
 def test_typing_order_confirms_the_level_at_once():
     device = Device(permille=100)
-    assert device.agent.request_order(False).may
+    assert request_order(device.agent, False).may
     assert device.agent.uplink_due() == "order"
     device = Device(permille=900)
-    assert not device.agent.request_order(False).may
+    assert not request_order(device.agent, False).may
     assert device.agent.level.low_count == 0
 
 
 def test_a_forced_order_is_tried_once():
     device = Device(permille=100)
     device.link.fault = fault()
-    assert device.agent.request_order(True).may
+    assert request_order(device.agent, True).may
     device.talk()
     assert not device.agent.forced
     assert device.log_lines[-1] == "order: type it again"
     # One that was sent, or that an answer decided, is not to be typed again.
     device.link.fault = None
     device.api.report_answers.append(fault())
-    assert device.agent.request_order(True).may
+    assert request_order(device.agent, True).may
     device.talk()
     assert len(device.api.sent) == 1
     assert "type it again" not in device.log_lines[-1]

@@ -4,7 +4,8 @@ import json
 
 from kit import POINTS, SECRETS, SETTINGS, FakeStore, config, raises
 
-from lowtide.config import INT, SECRET, Config
+from lowtide.config import INT, Config
+from lowtide.settings import SECRET, change, differs, shown
 
 DESIGN_DEFAULTS = {
     "order.repeat_window_s": 43200,
@@ -40,6 +41,11 @@ TAKEN = {
 def again(settings):
     """Return the configuration that the next start reads from what is in flash."""
     return Config(settings._store)
+
+
+def put(settings, name, value):
+    """Set one, as a person does."""
+    change(settings, {name: value})
 
 
 def bad_choices(name):
@@ -91,7 +97,7 @@ def test_every_default_and_every_limit_is_taken():
         for value in TAKEN.get(name, point[2:4]):
             if point[0] != INT and name not in TAKEN:
                 value = "x" * value
-            settings.set(name, value)
+            put(settings, name, value)
             assert settings[name] == value or (value == "" and settings[name] == point[1])
             assert again(settings)[name] == settings[name]
 
@@ -102,7 +108,7 @@ def test_what_is_out_of_range_gives_one_line_with_name_and_limit_and_changes_not
         before, value_before = settings._store.payload, settings[name]
         bad, limit = bad_values(name)
         for value in bad:
-            message = str(raises(ValueError, settings.set, name, value))
+            message = str(raises(ValueError, put, settings, name, value))
             assert message.startswith(name + ": "), (name, value, message)
             assert limit in message, (name, value, message)
             assert "\n" not in message
@@ -115,19 +121,19 @@ def test_what_is_out_of_range_gives_one_line_with_name_and_limit_and_changes_not
 def test_text_that_would_break_a_header_or_a_line_is_refused():
     for name in ("drs.host", "lwa.host", "lwa.refresh_token", "slot.id", "device.serial"):
         for value in ("a\r\nb", "a\nb", "a\x00b", "a\x1bb"):
-            raises(ValueError, config().set, name, value)
+            raises(ValueError, put, config(), name, value)
 
 
 def test_numbers_as_text_become_numbers():
     settings = config()
-    settings.set("level.reorder_pct", "30")
+    put(settings, "level.reorder_pct", "30")
     assert settings["level.reorder_pct"] == 30
     assert again(settings)["level.reorder_pct"] == 30
 
 
 def test_an_unknown_setting_is_refused_and_its_name_is_harmless_on_a_screen():
     settings = config()
-    message = str(raises(ValueError, settings.set, "wifi.\x1b[2J" + "x" * 500, "1"))
+    message = str(raises(ValueError, put, settings, "wifi.\x1b[2J" + "x" * 500, "1"))
     assert message.startswith("unknown setting")
     assert "\x1b" not in message
     assert len(message) < 120
@@ -138,22 +144,22 @@ def test_a_setting_of_a_newer_firmware_is_kept_for_it():
     store = FakeStore(json.dumps({"radio.power": [1, 2], "slot.id": "a"}).encode())
     settings = Config(store)
     assert settings.fault is None
-    settings.set("slot.id", "b")
+    put(settings, "slot.id", "b")
     assert json.loads(store.payload) == {"radio.power": [1, 2], "slot.id": "b"}
 
 
 def test_several_settings_are_taken_in_one_write_or_none_of_them():
     settings = config()
-    settings.update({"slot.id": "a", "drs.port": "8443", "level.reorder_pct": 30})
+    change(settings, {"slot.id": "a", "drs.port": "8443", "level.reorder_pct": 30})
     assert settings._store.writes == 1
     assert [again(settings)[n] for n in ("slot.id", "drs.port")] == ["a", 8443]
     before = settings._store.payload
     for bad in ({"drs.port": 0}, {"no.such": 1}, {"power.mode": []}, {1: 2}):
         values = {"slot.id": "b", "slot.unit": "c"}
         values.update(bad)
-        raises(ValueError, settings.update, values)
+        raises(ValueError, change, settings, values)
     settings._store.broken = True
-    raises(OSError, settings.update, {"slot.id": "b", "slot.unit": "c"})
+    raises(OSError, change, settings, {"slot.id": "b", "slot.unit": "c"})
     assert settings._store.payload == before
     assert settings["slot.id"] == "a"
 
@@ -163,29 +169,29 @@ def test_a_file_of_a_newer_frame_is_not_written_over():
     store.schema = 2
     settings = Config(store)
     assert "newer firmware" in settings.fault
-    assert "factory-reset" in str(raises(ValueError, settings.set, "slot.id", "a"))
+    assert "factory-reset" in str(raises(ValueError, put, settings, "slot.id", "a"))
     assert store.writes == 0
 
 
 def test_a_change_of_the_stage_forgets_the_token_and_nothing_else():
     settings = config()
-    assert not settings.update({"device.stage": "live"})
+    assert not change(settings, {"device.stage": "live"})
     assert settings["lwa.refresh_token"] == SECRETS[2]
-    assert settings.update({"device.stage": "test"})
+    assert change(settings, {"device.stage": "test"})
     assert settings["lwa.refresh_token"] == ""
     assert settings["lwa.client_secret"] == SECRETS[1]
     assert SECRETS[2] not in settings._store.payload.decode()
     # With a token of its own, the stage is that token's.
-    assert not settings.update({"device.stage": "trial", "lwa.refresh_token": "Atzr|other"})
+    assert not change(settings, {"device.stage": "trial", "lwa.refresh_token": "Atzr|other"})
     assert again(settings)["lwa.refresh_token"] == "Atzr|other"
 
 
 def test_what_differs_from_the_default_is_told():
     fresh = Config(FakeStore())
-    assert not any(fresh.differs(name) for name in POINTS)
+    assert not any(differs(fresh, name) for name in POINTS)
     settings = config(slot__capacity=100, slot__unit="sheets")
     want = set(SETTINGS) | {"slot.unit"}
-    assert {name for name in POINTS if settings.differs(name)} == want
+    assert {name for name in POINTS if differs(settings, name)} == want
 
 
 def test_a_corrupt_or_newer_file_is_a_fault_and_the_defaults_stand():
@@ -212,7 +218,7 @@ def test_a_power_mode_that_cannot_be_read_keeps_nothing_awake():
     assert "power.mode" in settings.fault
     # Not configured: ten minutes for a person, then asleep until a reset.
     assert settings.missing() == "power.mode"
-    settings.set("power.mode", "battery")
+    put(settings, "power.mode", "battery")
     assert settings.missing() is settings.fault is None
 
 
@@ -224,7 +230,7 @@ def test_a_stored_value_out_of_range_costs_only_itself():
         store = FakeStore(json.dumps(stored).encode())
         settings = Config(store)
         assert settings.fault
-        settings.set("level.reorder_pct", 20)
+        put(settings, "level.reorder_pct", 20)
         kept = json.loads(store.payload)
         for name, value in SETTINGS.items():
             assert name == bad or kept.get(name) == value, (bad, name)
@@ -236,9 +242,9 @@ def test_a_fault_stays_until_the_very_value_is_set_again():
     store = FakeStore(json.dumps(stored).encode())
     settings = Config(store)
     assert "level.reorder_pct" in settings.fault
-    settings.set("slot.unit", "count")
+    put(settings, "slot.unit", "count")
     assert settings.fault
-    settings.set("level.reorder_pct", 20)
+    put(settings, "level.reorder_pct", 20)
     assert settings.fault is None
     assert again(settings).fault is None
 
@@ -246,19 +252,19 @@ def test_a_fault_stays_until_the_very_value_is_set_again():
 def test_a_write_that_fails_changes_nothing():
     settings = config()
     settings._store.broken = True
-    raises(OSError, settings.set, "slot.id", "other")
+    raises(OSError, put, settings, "slot.id", "other")
     assert settings["slot.id"] == SETTINGS["slot.id"]
 
 
 def test_secrets_are_never_shown():
     settings = config()
     for name, point in POINTS.items():
-        shown = str(settings.shown(name))
+        text = str(shown(settings, name))
         for secret in SECRETS:
-            assert secret not in shown
+            assert secret not in text
         if point[0] == SECRET:
-            assert shown == "set"
-    assert Config(FakeStore()).shown("wifi.password") == "not set"
+            assert text == "set"
+    assert shown(Config(FakeStore()), "wifi.password") == "not set"
 
 
 def test_secrets_are_in_no_message():
@@ -266,7 +272,7 @@ def test_secrets_are_in_no_message():
         if point[0] == SECRET:
             for value in ("s3cr3t" * 400, "s3cr3t\x00\x01", ["s3cr3t"]):
                 try:
-                    config().set(name, value)
+                    put(config(), name, value)
                 except ValueError as e:
                     assert "s3cr3t" not in str(e)
             store = FakeStore(json.dumps({name: ["s3cr3t"]}).encode())

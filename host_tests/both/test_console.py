@@ -6,10 +6,10 @@ import json
 from kit import DAY, POINTS, SECRETS, SLOT, T0, Device
 
 from lowtide import VERSION, dates
-from lowtide.config import SECRET
 from lowtide.console import Console
 from lowtide.log import Log
 from lowtide.orders import BLOCKS
+from lowtide.settings import SECRET
 
 COMMANDS = ("help", "status", "config", "measure", "order", "why", "log", "time", "reboot")
 STATUS = ("level", "state", "blocked", "slot", "event_id", "time", "version")

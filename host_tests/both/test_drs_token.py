@@ -141,7 +141,7 @@ def token_changed_before(answer):
     service, request = Service(answer), FakeConnection.request
 
     async def changed(self, *call):
-        service.config.set("lwa.refresh_token", "Atzr|typed")
+        service.config.update({"lwa.refresh_token": "Atzr|typed"})
         return await request(self, *call)
 
     FakeConnection.request = changed

@@ -145,6 +145,17 @@ def test_a_static_address_is_set_before_the_first_connect():
     assert Case(HOME).up().radio.calls[0] == ("start", [])
 
 
+def test_a_stored_static_address_that_is_none_is_a_fault():
+    case = Case(HOME, wifi__static="192.168.1.9")
+    assert case.config.fault is None
+
+    def start(address):
+        raise ValueError("requested length 4 but object has length 1")
+
+    case.radio.start = start
+    assert "Wi-Fi: requested length 4" in str(raises(Fault, case.up))
+
+
 def test_down_switches_the_radio_off():
     case = Case(HOME).up()
     case.link.down()
@@ -164,8 +175,8 @@ class Server:
         port = bound(self._sock)
         self._sock.setblocking(False)
         case.naps.sleep = self.nap
-        case.config.set("ntp.host", "127.0.0.1")
-        case.config.set("ntp.port", port)
+        case.config.update({"ntp.host": "127.0.0.1"})
+        case.config.update({"ntp.port": port})
 
     async def nap(self, seconds):
         """Answer what has come."""

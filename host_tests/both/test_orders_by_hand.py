@@ -3,13 +3,14 @@
 from kit import DAY, HOUR, IN_PROGRESS, PLACED, T0, Device, fault
 from orders_kit import lapsed, placed, unanswered
 
+from lowtide.commands import request_order
 from lowtide.orders import BLOCKS
 
 
 def ordered_by_hand(device):
     """Type `order --now`; return whether it is taken, and what it then sends."""
     device.gauge.permille = 100
-    if not device.agent.request_order(True).may:
+    if not request_order(device.agent, True).may:
         return False
     assert device.agent.uplink_due() == "order"
     sent = len(device.api.sent)
@@ -39,7 +40,7 @@ def test_rule_10_now_overrides_the_horizon_and_a_shipped_order():
 def test_rule_10_now_overrides_the_minimum_interval():
     device = placed().wait(HOUR).refill()
     device.gauge.permille = 100
-    assert not device.agent.request_order(False).may
+    assert not request_order(device.agent, False).may
     assert ordered_by_hand(device)
 
 
@@ -82,12 +83,12 @@ def test_rule_10_an_order_once_open_does_not_forbid_now_in_a_later_depletion():
 def test_rule_10_now_never_overrides_a_doubt_or_a_block_or_a_full_bin():
     device = Device()
     device.gauge.permille = None
-    assert not device.agent.request_order(True).may
+    assert not request_order(device.agent, True).may
     device.gauge.permille = 900
-    assert not device.agent.request_order(True).may
+    assert not request_order(device.agent, True).may
     device.agent.orders.blocked = BLOCKS.index("unsubscribed")
     device.gauge.permille = 100
-    assert not device.agent.request_order(True).may
+    assert not request_order(device.agent, True).may
     assert device.api.calls == []
 
 

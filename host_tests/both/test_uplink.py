@@ -3,6 +3,7 @@
 from kit import DAY, HOUR, T0, Device, FakeClock, fault, placed_ids, refused
 
 from lowtide import Insecure, Refused, Rejected
+from lowtide.commands import request_order
 
 
 def calls(device, name):
@@ -109,7 +110,7 @@ def test_a_person_is_not_held_by_the_days_cap():
         device.wait(120).step()
     device.link.fault = None
     assert device.agent.uplink_due() is None
-    assert device.agent.request_order(False).may
+    assert request_order(device.agent, False).may
     assert device.agent.uplink_due() == "order"
 
 
@@ -298,7 +299,7 @@ def test_safe_mode_orders_nothing_even_by_hand_and_leaves_the_radio_off():
     device = Device(permille=100).low()
     device.agent.safe = True
     assert device.agent.uplink_due() is None
-    verdict = device.agent.request_order(True)
+    verdict = request_order(device.agent, True)
     assert not verdict.may
     assert "safe mode" in verdict.why
     assert device.agent.uplink_due() is None

@@ -16,6 +16,7 @@ import serial
 from lowtide import store
 from lowtide.config import Config
 from lowtide.orders import Orders
+from lowtide.settings import change
 from tools import image
 from tools.bench.relay import Relay, Traffic
 from tools.demo.bench import SLOT, Bench
@@ -66,7 +67,7 @@ class Board:
         }
         config = Config(store.Store(str(stage / "config.rec")))
         for name, value in settings.items():
-            config.set(name, value)
+            change(config, {name: value})
         store.Store(str(stage / "order.rec")).save(Orders(None).pack())
         noting = (_DEVICE / "noting.py").read_text() if notes else ""
         (stage / "main.py").write_text(noting + main)

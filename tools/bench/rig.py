@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lowtide import store
 from lowtide.orders import Orders
+from lowtide.settings import check
 from tools.bench.interpreter import AMPLE, ProgramError, Programs
 from tools.bench.relay import Relay
 from tools.demo.bench import SLOT, Bench
@@ -125,7 +126,8 @@ def _flash(settings, folder):
     """Return the files of a configured device that never ordered."""
     config, rec = folder / "config.rec", folder / "order.rec"
     rec.unlink(missing_ok=True)
-    store.Store(str(config)).save(json.dumps(settings).encode())
+    kept = {name: check(name, value) for name, value in settings.items()}
+    store.Store(str(config)).save(json.dumps(kept).encode())
     store.Store(str(rec)).save(Orders(None).pack())
     return {path.name: path.read_bytes() for path in (config, rec)}
 

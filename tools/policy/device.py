@@ -6,9 +6,10 @@ returns `supply.Service.replenish`'s answer. `in_depletion` is whether it waits 
 
 from lowtide import GaugeFault, Refused
 from lowtide.agent import Agent
-from lowtide.config import check, names, point
+from lowtide.config import names, point
 from lowtide.gauge import Gauge
 from lowtide.orders import Orders
+from lowtide.settings import check
 from lowtide.uplink import Uplink
 
 SLOT = "slot"

@@ -7,7 +7,8 @@ import tomllib
 
 import yaml
 
-from lowtide.config import SECRET, check, names, point
+from lowtide.config import names, point
+from lowtide.settings import SECRET, check
 
 SERIAL = "device.serial"
 

@@ -130,7 +130,7 @@ class Device:
         world = self.world
         if world.token:
             if world.token != self.config["lwa.refresh_token"]:
-                self.config.set("lwa.refresh_token", world.token)
+                self.config.update({"lwa.refresh_token": world.token})
             world.token = ""
         return world.now, {SLOT: world.subscribed}
 

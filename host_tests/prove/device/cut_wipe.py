@@ -28,8 +28,8 @@ def configured():
     world = World()
     device = boot(world, flash)
     for name, value in SETTINGS:
-        device.config.set(name, value)
-    device.config.set("lwa.refresh_token", SECRET)
+        device.config.update({name: value})
+    device.config.update({"lwa.refresh_token": SECRET})
     device.agent.orders.sending(world.now, False, 100)
     device.agent.orders.answered("STANDARD_ORDER_PLACED", world.id_of(1), world.now, False)
     device.agent.persist()

@@ -95,7 +95,7 @@ def main(wakes):
     meter.config = b""
     device = boot(world, flash)
     for name, value in SETTINGS:
-        device.config.set(name, value)
+        device.config.update({name: value})
     count_changes(meter)
     heap = 0
     for number in range(1, wakes + 1):

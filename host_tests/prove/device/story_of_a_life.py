@@ -10,14 +10,14 @@ def _provision(device):
     # A person at the console goes on where the settings are missing.
     for name, value in SETTINGS:
         if device.config[name] != value:
-            device.config.set(name, value)
+            device.config.update({name: value})
             device.agent.config_changed(name)
 
 
 def _change(name, value):
     def by_hand(device):
         if device.config[name] != value:
-            device.config.set(name, value)
+            device.config.update({name: value})
             device.agent.config_changed(name)
 
     return by_hand
