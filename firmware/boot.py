@@ -16,8 +16,8 @@ def halt(e, seconds):
     machine.deepsleep(seconds * 1000)
 
 
-# Collected late, loading leaves holes too small for an uplink.
-gc.threshold(4096)
+# Collected late, loading leaves holes too small for an uplink; but megabytes take their time.
+gc.threshold(max(4096, gc.mem_free() >> 6))
 try:
     # Else each import of these looks in flash first: 70 reads.
     sys.path[:] = [".frozen"]

@@ -183,7 +183,8 @@ class Console:
                 for each in names():
                     mark = "*" if differs(value, each) else " "
                     write("%s %s = %s\n" % (mark, each, shown(value, each)))
-            elif isinstance(value, list):
+            elif isinstance(value, (list, dict)):
+                # Lines of log, names of slots.
                 for line in value:
                     write(line + "\n")
             else:

@@ -42,7 +42,8 @@ async def _register(rest, app, link, api):
         name, _, value = field.partition("=")
         fields[name] = value
     if "error" in fields:
-        raise ValueError((fields["error"] + ": " + fields.get("error_description", ""))[:120])
+        why = fields["error"] + ": " + fields.get("error_description", "").replace("+", " ")
+        raise ValueError(why[:120])
     if "code" not in fields:
         return {"link": _link(config, begun, rest)}
     if "uri" not in begun or not rest.startswith(begun["uri"]):
@@ -65,7 +66,10 @@ async def _register(rest, app, link, api):
         # What the old token or slot blocked is free again, and nobody goes on with them.
         app.config_changed("lwa.refresh_token")
         app.config_changed("slot.id")
-    return {"slots": slots, "slot": slot}
+    answer = {"slots": slots, "slot": slot}
+    if not slot:
+        answer["next"] = "config slot.id NAME"
+    return answer
 
 
 def _link(config, begun, uri):

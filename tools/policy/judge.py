@@ -16,10 +16,10 @@ dry          stock-outs: the bin ran dry, and no pack lay beside it
 avoidable    of those: an order when one was known to be due, after the readings in a row that
              confirm it (three; after a load in a depletion the six that confirm the refill, before
              which the contract knows of no other order), would have brought a parcel in time.
-             Known to be: a point, the gauge's accuracy, below the reorder point or, once the device has lived for 28 days, below
-             what lasts for the lead time by both run-outs. Not where that order comes to nothing
-             (cancelled, or a problem left unsolved), nor where one did that the device heard of
-             after the last refill: rules 5 and 6 held it back
+             Known to be: a point, the gauge's accuracy, below the reorder point or, once the
+             device has lived for 28 days, below what lasts for the lead time by both run-outs. Not
+             where that order comes to nothing (cancelled, or a problem left unsolved), nor where
+             one did that the device heard of after the last refill: rules 5 and 6 held it back
 clearly      of those: an order a day later would have done, too
 dry_beside   the bin ran dry beside a pack: whoever loads it was late, not the order
 refills      loads in a depletion, as the device sees it, that are a refill by the contract: 15
