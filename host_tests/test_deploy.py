@@ -264,6 +264,7 @@ class Described:
         ),
         ("Generic ESP32 module with ESP32", (1, 29), "ESP32_GENERIC_C3", "is for esp32c3"),
         ("Generic ESP32 module with ESP32", (1, 23), "ESP32_GENERIC", "needs 1.24: make flash"),
+        ("Generic ESP32 module with ESP32", (1, 29), "host", "host is for the virtual board"),
     ],
 )
 def test_a_board_of_another_kind_is_refused(machine, version, board, wrong):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -122,6 +123,26 @@ def booted(folder, level, line="status"):
             return device.command(line)
     finally:
         board.power_off()
+
+
+def test_an_image_for_another_size_of_flash_is_as_big_as_that(tmp_path):
+    out = tmp_path / "flash.img"
+    told = ["build", "--board", "ESP32_GENERIC", "--out", str(out), "--flash-mib", "8"]
+    assert image.main(told) == 0
+    assert out.stat().st_size == 6 * 1024 * 1024
+
+
+def test_a_source_that_does_not_compile_is_named(tmp_path, monkeypatch, capsys):
+    broken, boards = tmp_path / "firmware", image.ROOT / "boards"
+    shutil.copytree(image.FIRMWARE, broken)
+    (broken / "lowtide" / "log.py").write_text("def (")
+    monkeypatch.setattr(image, "FIRMWARE", broken)
+    monkeypatch.setattr(image, "ROOT", tmp_path)
+    monkeypatch.setattr(image, "known_boards", lambda: ["host"])
+    (tmp_path / "boards" / "host").mkdir(parents=True)
+    shutil.copy(boards / "host" / "board.py", tmp_path / "boards" / "host")
+    assert image.main(["stage", "--board", "host", "--out", str(tmp_path / "stage")]) == 1
+    assert capsys.readouterr().err == "image: does not compile: firmware/lowtide/log.py\n"
 
 
 def test_a_boards_defaults_are_in_its_volume_and_it_counts_as_new(tmp_path):

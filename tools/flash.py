@@ -68,7 +68,8 @@ def flash(board, firmware_path, args):
         found = flash_mib_on(board.chip, args.port, args.esptool)
         if found != (args.flash_mib or flash_mib):
             raise FlashError(
-                f"the board has {found} MB of flash, not {flash_mib}: FLASH_MIB={found}"
+                f"the board has {found} MB of flash, not {args.flash_mib or flash_mib}:"
+                f" FLASH_MIB={found}"
             )
     blocks, offset = block_count(firmware, args.flash_mib or flash_mib)
     volume = args.out / f"{board.name}.img"

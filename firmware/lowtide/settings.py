@@ -12,10 +12,12 @@ _HOST = const("h")
 _NET = const("n")
 _URL = const("u")
 _ID = const("d")
+_POINTS = const("g")
 _MORE = {
     _HOST: ", without https:// or port",
     _NET: ": four addresses (own, mask, gateway, DNS) or none",
     _URL: ", https://...",
+    _POINTS: ": RAW:PERMILLE, two or more, or none",
     _ID: " of A-Z a-z 0-9 + _ -",
 }
 _TOKEN = const("lwa.refresh_token")
@@ -60,7 +62,24 @@ def _is_written(kind, text):
             if not number.isdigit() or int(number) > 255:
                 return False
         return len(numbers) == 16 and text.count(" ") == 3
+    if kind == _POINTS and text:
+        return _are_points(text.split())
     return min(text or " ") >= " " and (kind != _ID or _is_id(text))
+
+
+def _are_points(texts):
+    # As `gauge` takes them; two of one level would be that level for ever.
+    raws, levels = set(), set()
+    for text in texts:
+        try:
+            raw, permille = map(int, text.split(":"))
+        except ValueError:
+            return False
+        if not (0 <= permille <= 1000 and abs(raw) >> 31 == 0):
+            return False
+        raws.add(raw)
+        levels.add(permille)
+    return len(raws) == len(texts) and len(levels) > 1
 
 
 def _is_id(text):

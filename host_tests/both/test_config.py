@@ -35,6 +35,7 @@ TAKEN = {
     "device.stage": ("live", "trial", "test"),
     "wifi.static": ("", NET),
     "lwa.page": ("https://a", "https://" + "a" * 120),
+    "gauge.table": ("", "0:0 1:1000", "-8388000:1000 -8380000:0", "1:0 2:400  3:1000 "),
 }
 
 
@@ -57,6 +58,10 @@ def bad_choices(name):
     if name == "lwa.page":
         bad = ("", "x", "http://www.amazon.com/ap/oa", "https://a b", "https://" + "a" * 121, 5)
         return bad, "9 to 128 printable characters, https://"
+    if name == "gauge.table":
+        bad = ("x", "1:0", "1 2", "1:0 1:1000", "1:0 2:1001", "1:0 2:-1", "a:0 b:1", "--1:0 2:9")
+        bad += ("1:0 2:1000:5", "1:0;2:9", "1: 2:9", "1:0 " * 51, "1:500 2:500", "::", 5, None)
+        return bad + ("1:0 %d:1000" % (1 << 31),), "RAW:PERMILLE"
     if name in ("device.model", "device.serial"):
         bad = ("a b", "a/b", "a.b", "\u00e9", "a{", "x" * 65, "a\n", 5, None)
         return bad, "0 to 64 printable characters of A-Z a-z 0-9 + _ -"

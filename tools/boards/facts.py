@@ -40,7 +40,7 @@ class Board:
     @property
     def block_count(self):
         """Flash blocks of 4 KB of the `vfs` partition."""
-        return (self.toml["flash_mib"] * 1024 * 1024 - VFS_OFFSET) // 4096
+        return block_count(self.toml["flash_mib"])
 
     def uses(self):
         """Run the board's own `gauge()` with pins that take notes; return every `Use`."""
@@ -49,6 +49,11 @@ class Board:
         if hasattr(self.module, "LED_PIN"):
             hal.uses.append(Use(self.module.LED_PIN, "out"))
         return hal.uses
+
+
+def block_count(flash_mib):
+    """Flash blocks of 4 KB of the `vfs` partition of so much flash."""
+    return (flash_mib * 1024 * 1024 - VFS_OFFSET) // 4096
 
 
 def load(name):

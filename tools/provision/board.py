@@ -1,5 +1,6 @@
 """One board on its port: what is done to it, over its console."""
 
+import contextlib
 import json
 import time
 
@@ -10,6 +11,7 @@ CONNECT_S = 15
 # What a board does on the network may take 45 s, and wait for an uplink of as long.
 _JOB_S = 60
 _UNDER_WAY_S = 2
+_LAST_S = 2
 # What a board says that has an uplink under way, or no memory beside it; nothing was done then.
 _BUSY = ("under way", "when the uplink is over")
 SELFTEST_STEPS = 7
@@ -121,6 +123,9 @@ class Board:
     def close(self):
         """Let the port go."""
         if self.device:
+            # For the next one at this console, who may be a person.
+            with contextlib.suppress(DeviceError):
+                self.device.command("json off", timeout_s=_LAST_S)
             self.device.close()
 
 

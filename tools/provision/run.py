@@ -166,6 +166,10 @@ class Run:
     def _store(self, board, serial, settings):
         if board.differing(settings).keys() & set(_IDENTITY) and board.is_set(_TOKEN):
             # The registration it has is another device's.
+            self._show.line(
+                f"{board.port}: its registration, serial number {board.serial or '-'}, is"
+                " forgotten here and not at the service, which factory-reset would tell"
+            )
             settings = {_TOKEN: ""} | settings
         known = board.serial == serial
         # From here on, until it is known better, the serial number may be on this board.

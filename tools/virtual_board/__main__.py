@@ -108,7 +108,12 @@ def _arguments() -> argparse.Namespace:
 
 def _world(arguments: argparse.Namespace, waker: Waker) -> World:
     if arguments.clock_from:
-        follower = ClockFollower(arguments.clock_from, waker.wake)
+        try:
+            follower = ClockFollower(arguments.clock_from, waker.wake)
+        except OSError as e:
+            raise OSError(
+                f"no simulator at {arguments.clock_from}: start `make sim` first ({e})"
+            ) from e
         follower.start()
         return follower.world
     start = time.time() if arguments.time is None else arguments.time
