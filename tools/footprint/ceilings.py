@@ -12,7 +12,7 @@ NONE = Size(0, 0, 0)
 # So far may a ceiling lie above what is measured: room for a line, not for a feature. Lowered, it
 # is half that above. The heap's is wider: the table of names doubles when it is full.
 _ROOM = {"module": 128, "flash": 512, "heap": 2048}
-_ASK = "python -m tools.footprint --lower"
+_ASK = ".venv/bin/python -m tools.footprint --lower"
 
 
 def read(path: Path = FILE) -> dict:
