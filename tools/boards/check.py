@@ -88,5 +88,6 @@ def _wiring(board, used):
     for name, text in draw.drawings(board).items():
         path = board.folder / name
         if not path.exists() or path.read_text() != text:
-            wrong.append(f"{name} is not what board.toml says: .venv/bin/python -m tools.boards draw")
+            remedy = ".venv/bin/python -m tools.boards draw"
+            wrong.append(f"{name} is not what board.toml says: {remedy}")
     return wrong
