@@ -12,13 +12,13 @@ from micropython import const
 
 from lowtide.config import SECRET, names, point
 
-_BLOCK = const(4096)
 # Writes of 128 bytes at most until the log, two blocks, has moved twice, and as many in hand.
 _WRITES = const(200)
 # MicroPython's errno does not name it.
 _ENOSPC = const(28)
 _PIECE = const(16)
 _STEP = const(64)
+_LEFT = const("a secret is left in block %d: erase the whole flash")
 
 
 def wipe(config, flash, feed, folder="/"):
@@ -30,6 +30,8 @@ def wipe(config, flash, feed, folder="/"):
         OSError: the flash failed, or still holds a trace; the device is without settings.
     """
     traces = _traces(config)
+    # All the room there need be, before anything is gone.
+    piece = bytearray(b"\xff" * 1024)
     for name in sorted(os.listdir(folder)):
         if ".rec" in name:
             os.remove(folder + name)
@@ -40,15 +42,16 @@ def wipe(config, flash, feed, folder="/"):
             f.write(b"\xff" * 100)
         feed()
     with open(scratch, "wb") as f:
-        _fill(f, feed)
+        _fill(f, piece, feed)
     os.remove(scratch)
-    block = bytearray(_BLOCK)
     for number in range(flash.ioctl(4, 0)):
         feed()
-        flash.readblocks(number, block)
-        for trace in traces:
-            if trace in block:
-                raise OSError("a secret is left in block %d: erase the whole flash" % number)
+        # The pieces of a block overlap by more than a trace takes.
+        for at in (0, 992, 1984, 2976, 3072):
+            flash.readblocks(number, piece, at)
+            for trace in traces:
+                if trace in piece:
+                    raise OSError(_LEFT % number)
 
 
 def _traces(config):
@@ -63,8 +66,7 @@ def _traces(config):
     return traces
 
 
-def _fill(f, feed):
-    piece = b"\xff" * 1024
+def _fill(f, piece, feed):
     try:
         while True:
             f.write(piece)
