@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent / "both"))
 
+from console_kit import Terminal
 from kit import SECRETS, SETTINGS, Device
-from test_console import Terminal
 
 from lowtide import settings as module
 from lowtide.config import names, point

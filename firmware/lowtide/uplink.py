@@ -57,10 +57,10 @@ class Uplink:
                 agent.orders.refused(e.block, True)
                 agent.persist()
             agent.uplink_failed(str(e), e.wait_s)
-            if self._forced:
-                # Later, unasked, would be a surprise.
-                agent.log("order: type it again")
         finally:
+            if self._forced:
+                # Not sent, whatever ended this; later, unasked, would be a surprise.
+                agent.log("order: type it again")
             self.api.close()
             link.down()
 

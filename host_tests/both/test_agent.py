@@ -1,6 +1,6 @@
 """The agent between its wakes: what RTC memory keeps, when it wakes, and how it backs off."""
 
-from kit import DAY, HOUR, MINUTE, T0, Device, fault
+from kit import DAY, HOUR, MINUTE, T0, Device, fault, raises
 
 from lowtide.commands import request_order
 from lowtide.orders import BLOCKS
@@ -282,6 +282,11 @@ def test_a_forced_order_is_tried_once():
     assert request_order(device.agent, True).may
     device.talk()
     assert not device.agent.forced
+    assert device.log_lines[-1] == "order: type it again"
+    # Whatever ended it, and not a fault alone.
+    device.link.fault = MemoryError()
+    assert request_order(device.agent, True).may
+    raises(MemoryError, device.talk)
     assert device.log_lines[-1] == "order: type it again"
     # One that was sent, or that an answer decided, is not to be typed again.
     device.link.fault = None

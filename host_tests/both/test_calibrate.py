@@ -1,8 +1,8 @@
 """`calibrate`, `measure` and `why`: a person, or a script, at the gauge."""
 
 from chips import SwitchPin, Time
+from console_kit import Terminal
 from kit import DAY, Device, FakeStore
-from test_console import Terminal
 
 from lowtide import GaugeFault
 from lowtide.gauge import Gauge

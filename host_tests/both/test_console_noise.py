@@ -3,8 +3,8 @@
 import gc
 import json
 
+from console_kit import Terminal
 from kit import SECRETS, SETTINGS
-from test_console import Terminal
 
 BYTES = 1000000
 # What the noise is made of, beside single bytes. The names of settings come in lines that are
