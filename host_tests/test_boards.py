@@ -207,6 +207,8 @@ def test_a_board_that_cannot_be_read_is_named_and_the_others_are_checked(capsys,
         ({"LED_PIN": 25, "TABLE": "1:0 2:1000"}, "LED_ON"),
         ({"TABLE": "nonsense"}, "TABLE"),
         ({"TABLE": "5:0 5:1000"}, "TABLE"),
+        ({"TABLE": "5:1000 9:1000"}, "TABLE"),
+        ({"TABLE": ""}, "TABLE"),
         ({}, "TABLE"),
     ],
 )

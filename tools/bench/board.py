@@ -66,8 +66,7 @@ class Board:
             if path.endswith(".mpy")
         }
         config = Config(store.Store(str(stage / "config.rec")))
-        for name, value in settings.items():
-            change(config, {name: value})
+        change(config, settings)
         store.Store(str(stage / "order.rec")).save(Orders(None).pack())
         noting = (_DEVICE / "noting.py").read_text() if notes else ""
         (stage / "main.py").write_text(noting + main)
