@@ -34,6 +34,7 @@ def attend(app):
     elif left == "wiped":
         hal.keep(b"", "")
     else:
+        app.log("asleep; a reset opens the console")
         return
     hal.clean_end()
     hal.reset()

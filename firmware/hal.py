@@ -190,8 +190,11 @@ class Radio:
         """Scan (about 2 s). Return the BSSID of the strongest access point so named, or b""."""
         # It finds nothing while the driver still tries to connect.
         self.wlan.disconnect()
-        found = [(ap[3], ap[1]) for ap in self.wlan.scan() if ap[0] == ssid.encode()]
-        return max(found)[1] if found else b""
+        best = (-999, b"")
+        for ap in self.wlan.scan():
+            if ap[0] == ssid.encode():
+                best = max(best, (ap[3], ap[1]))
+        return best[1]
 
     def connect(self, ssid, password, bssid):
         """Begin to connect; an empty password is an open network, empty `bssid` any point."""

@@ -111,7 +111,7 @@ class FakeBoard:
         missing = self._status("")["missing"]
         fails = self.fails
         if missing:
-            fails = {"token": f"not configured yet: register, or set {missing}"} | fails
+            fails = {"token": f"not set: see 'help {missing}'"} | fails
         for step in STEPS:
             self.say(f"{step}: FAILED: {fails[step]}" if step in fails else f"{step}: ok")
         failed = next((step for step in STEPS if step in fails), None)

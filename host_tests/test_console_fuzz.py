@@ -22,7 +22,7 @@ LINES = (
 )  # fmt: skip
 # It begins as nothing does that the console says anyway.
 SECRET = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=50).map(
-    lambda text: "Zq7#" + text
+    lambda text: "Zq7#pw0-" + text
 )
 
 

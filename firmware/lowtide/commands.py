@@ -134,7 +134,7 @@ def request_order(agent, forced):
 def do_order(app, rest):
     kinds = {"": False, "--now": True, "--test": "test"}
     if rest not in kinds:
-        raise ValueError("want order, order --now, order --test or order --cancel")
+        raise ValueError("want order [--now|--test|--cancel]")
     verdict = request_order(app.agent, kinds[rest])
     if not verdict.may:
         raise ValueError("not ordered: " + verdict.why)

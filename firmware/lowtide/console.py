@@ -15,10 +15,15 @@ _PROMPT = const("lowtide> ")
 COMMANDS = "help status config measure calibrate order why log time json"
 JOBS = "register selftest factory-reset"
 LEAVE = "sleep reboot"
+# Whoever types more behind these expects what they do not do: `sleep 60` would sleep on.
+_ALONE = const("status measure why log selftest sleep reboot")
 # Modules that are loaded for a command and not kept: the network needs their heap.
 _SELDOM = const("calibrate register selftest settings wipe")
 # What follows these is not echoed: the secrets, and the code in the address of a registration.
-_HIDDEN = [name.encode() for name in names() if point(name)[0] == SECRET] + [b"code="]
+_HIDDEN = [b"code="]
+for name in names():
+    if point(name)[0] == SECRET:
+        _HIDDEN.append(name.encode())
 _LONGEST = const(-20)
 
 
@@ -128,7 +133,7 @@ class Console:
             if lost:
                 raise MemoryError
             if len(line) > _MAX_LINE:
-                raise ValueError("line longer than %d characters; nothing done" % _MAX_LINE)
+                raise ValueError("over %d characters; nothing done" % _MAX_LINE)
             if line:
                 words = str(line, "utf-8").split(None, 1) + ["", ""]
                 del line
@@ -192,6 +197,8 @@ class Console:
 
     def _command(self, name, rest):
         # -> the answer as a dict; None: it comes later. ValueError: bad input, nothing changed.
+        if rest and name in _ALONE.split():
+            raise ValueError("nothing goes behind " + name)
         if name in LEAVE.split():
             self.leave = name
             return {name: True}
@@ -200,22 +207,22 @@ class Console:
             self._running = self.job(self.app, name, rest)
             return None
         if name == "json":
-            if rest not in ("on", "off"):
-                raise ValueError("want 'json on' or 'json off'")
+            if rest not in ["on", "off"]:
+                raise ValueError("want json on or json off")
             self._json = rest == "on"
             return {"json": self._json}
         if name in COMMANDS.split():
             from lowtide import commands
 
             return getattr(commands, "do_" + name)(self.app, rest)
-        raise ValueError("unknown command; 'help' lists them")
+        raise ValueError("unknown command; see 'help'")
 
 
 def _failed(e):
     if isinstance(e, UnicodeError):
         return {"error": "not UTF-8; nothing done"}
     if isinstance(e, MemoryError):
-        return {"error": "out of memory; nothing done: try again when the uplink is over"}
+        return {"error": "out of memory; nothing done: try again after the uplink"}
     return {"error": str(e) or type(e).__name__}
 
 

@@ -23,7 +23,7 @@ def parse_iso(text):
     except ValueError:
         year = 0
     # gmtime() of a far year crashes the unix port, and the record holds times to 2106.
-    if 1999 < year < 2106 and text[19:] in ("", "Z", "+00:00"):
+    if 1999 < year < 2106 and text[19:] in ["", "Z", "+00:00"]:
         # Days since 1970-01-01, years counted from March (proleptic Gregorian), no time.mktime:
         # CPython's is in local time.
         year -= month < 3

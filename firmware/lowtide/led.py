@@ -20,9 +20,9 @@ def pattern(agent):
     orders = agent.orders
     if orders.state == "resolution":
         return RESOLVE
-    if agent.doubts() or orders.block not in (None, "unsubscribed") or agent.failures >= _FAILURES:
+    if agent.doubts() or orders.block not in [None, "unsubscribed"] or agent.failures >= _FAILURES:
         return FAULT
-    if orders.state not in ("none", "cancelled"):
+    if orders.state not in ["none", "cancelled"]:
         return ORDERED
     return LOW if agent.level.low else FINE
 

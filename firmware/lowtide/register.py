@@ -45,9 +45,10 @@ async def _register(rest, app, link, api):
         why = fields["error"] + ": " + fields.get("error_description", "").replace("+", " ")
         raise ValueError(why[:120])
     if "code" not in fields:
-        return {"link": _link(config, begun, rest)}
+        then = "open it; then register ADDRESS it ends at"
+        return {"link": _link(config, begun, rest), "next": then}
     if "uri" not in begun or not rest.startswith(begun["uri"]):
-        raise ValueError("no registration begun with that address: register URI first")
+        raise ValueError("no registration begun there: register URI first")
     await link.up(True)
     # The code goes on as it stood in the address.
     form = "grant_type=authorization_code&code=%s&redirect_uri=%s&code_verifier=%s" % (
@@ -73,7 +74,7 @@ async def _register(rest, app, link, api):
 
 
 def _link(config, begun, uri):
-    for name in ("wifi.ssid", "lwa.client_id", "device.model", "device.serial"):
+    for name in ["wifi.ssid", "lwa.client_id", "device.model", "device.serial"]:
         if not config[name]:
             raise ValueError("set %s first" % name)
     if not uri.startswith("http") or " " in uri:
@@ -120,15 +121,15 @@ async def _cancel_test(agent, config, link, api):
             raise ValueError("not cancelled but %s; is it real? See Your Orders" % status)
     if orders.state == "shipped":
         # That may be a real one: it waits for a refill (rule 7).
-        raise ValueError("the order has shipped: it ends with a refill")
+        raise ValueError("shipped: it ends with a refill")
     orders.refilled()
     agent.persist()
     return {"order": "cancelled; nothing is charged"}
 
 
 async def _deregister(rest, config, link, api):
-    if rest not in ("", "--offline"):
-        raise ValueError("want factory-reset or factory-reset --offline")
+    if rest not in ["", "--offline"]:
+        raise ValueError("want factory-reset [--offline]")
     registered = config["lwa.refresh_token"] != "" and not rest
     if registered:
         try:

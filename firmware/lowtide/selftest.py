@@ -32,7 +32,7 @@ async def run(_name, _rest, app, link, api):
             else:
                 more = await _network(name, app, link, api)
             write("%s: ok%s\n" % (name, more))
-        except (OSError, GaugeFault, Fault) as e:
+        except (OSError, Fault) as e:
             write("%s: FAILED: %s\n" % (name, e))
             failed = failed or name
             cut = name in _NETWORK
@@ -44,7 +44,10 @@ async def run(_name, _rest, app, link, api):
 
 def _local(name, app):
     if name == "gauge":
-        return ", %d.%d %%" % divmod(app.gauge.read(), 10)
+        try:
+            return ", %d.%d %%" % divmod(app.gauge.read(), 10)
+        except GaugeFault as e:
+            raise Fault("%s: check wiring, 'help calibrate'" % e)
     if name == "clock":
         if app.agent.clock_plausible():
             return ", " + dates.iso(app.time_s())
@@ -59,26 +62,24 @@ def _local(name, app):
     except OSError as e:
         raise Fault("%s: erase the flash and deploy again" % e)
     if not same:
-        raise Fault("reads back other bytes: the flash is worn out")
+        raise Fault("reads back other bytes: worn out")
     return ""
 
 
 async def _network(name, app, link, api):
     config = app.config
+    missing, slot = config.missing(), config["slot.id"]
+    if missing == "wifi.ssid" or (name == "token" and missing and missing != "slot.id"):
+        raise Fault("not set: see 'help %s'" % missing)
     if name == "wifi":
-        if not config["wifi.ssid"]:
-            raise Fault("not configured yet: set wifi.ssid")
         await link.up(True)
         return ", " + dates.iso(app.time_s())
     if name == "token":
-        missing, slot = config.missing(), config["slot.id"]
-        if missing and missing != "slot.id":
-            raise Fault("not configured yet: register, or set " + missing)
         _, slots = await api.subscription()
         if slot not in slots:
             raise Fault("no slot %s; set slot.id to one of: %s" % (slot, ", ".join(slots)))
         return ", %s is %ssubscribed" % (slot, "" if slots[slot] else "not ")
-    for service in ("ntp", "lwa", "drs") if name == "dns" else ("lwa", "drs"):
+    for service in ("ntp lwa drs" if name == "dns" else "lwa drs").split():
         await _reach(name, app, service)
     return ""
 
@@ -95,5 +96,7 @@ async def _reach(name, app, service):
     connection = app.connect(host, port)
     try:
         await connection.request("GET", "/", ())
+    except Fault as e:
+        raise Fault("%s (%s.host, %s.port)" % (e, service, service))
     finally:
         connection.close()

@@ -14,6 +14,7 @@ _URL = const("u")
 _ID = const("d")
 _POINTS = const("g")
 _MORE = {
+    SECRET: ", at least 8 or none",
     _HOST: ", without https:// or port",
     _NET: ": four addresses (own, mask, gateway, DNS) or none",
     _URL: ", https://...",
@@ -52,6 +53,8 @@ def check(name, value):
 
 def _is_written(kind, text):
     # Whether the text is written as its kind is.
+    if kind == SECRET and 0 < len(text) < 8:
+        return False
     if kind == _HOST and ("/" in text or ":" in text or " " in text):
         return False
     if kind == _URL and (" " in text or not text.startswith("https://")):

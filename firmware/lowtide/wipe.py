@@ -47,7 +47,7 @@ def wipe(config, flash, feed, folder="/"):
     for number in range(flash.ioctl(4, 0)):
         feed()
         # The pieces of a block overlap by more than a trace takes.
-        for at in (0, 992, 1984, 2976, 3072):
+        for at in range(0, 3073, 768):
             flash.readblocks(number, piece, at)
             for trace in traces:
                 if trace in piece:

@@ -129,6 +129,15 @@ def test_text_that_would_break_a_header_or_a_line_is_refused():
             raises(ValueError, put, config(), name, value)
 
 
+def test_a_secret_too_short_to_be_one_is_refused():
+    # A Wi-Fi password has 8 characters at least (IEEE 802.11, WPA2); none is an open network.
+    for name in ("wifi.password", "lwa.client_secret", "lwa.refresh_token"):
+        error = str(raises(ValueError, put, config(), name, "1234567"))
+        assert "at least 8 or none" in error and "1234567" not in error
+        for value in ("", "12345678"):
+            put(config(), name, value)
+
+
 def test_numbers_as_text_become_numbers():
     settings = config()
     put(settings, "level.reorder_pct", "30")

@@ -155,6 +155,14 @@ def test_time_is_shown_and_set():
     assert dates.iso(terminal.device.clock()) == "2031-02-03T04:05:06Z"
 
 
+def test_a_command_that_takes_nothing_more_is_not_done_with_more():
+    terminal = Terminal()
+    for command in ("status", "measure", "why", "log", "selftest", "sleep", "reboot"):
+        error = terminal.ask(command + " 60")["error"]
+        assert error == "nothing goes behind " + command
+    assert terminal.console.leave is None
+
+
 def test_sleep_and_reboot_leave_the_loop():
     for command in ("sleep", "reboot"):
         terminal = Terminal()

@@ -64,7 +64,9 @@ def fields_of(link):
 
 def test_the_link_has_all_that_the_page_wants_and_the_challenge_of_the_verifier():
     app = App()
-    link = app.type(BACK)["link"]
+    answer = app.type(BACK)
+    link = answer["link"]
+    assert "then register" in answer["next"]
     assert link.startswith("https://www.amazon.com/ap/oa?")
     fields = fields_of(link)
     assert fields["client_id"] == app.config["lwa.client_id"]

@@ -13,9 +13,9 @@ _JOB_S = 60
 _UNDER_WAY_S = 2
 _LAST_S = 2
 # What a board says that has an uplink under way, or no memory beside it; nothing was done then.
-_BUSY = ("under way", "when the uplink is over")
+_BUSY = ("under way", "after the uplink")
 SELFTEST_STEPS = 7
-_UNCONFIGURED = ": FAILED: not configured yet"
+_UNCONFIGURED = ": FAILED: not set: "
 # What the console takes in one line, in bytes.
 _MAX_LINE = 2250
 
