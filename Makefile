@@ -80,10 +80,10 @@ settings:
 	@test -n "$(FILE)" || { echo "say which settings: make provision PORT=\"$(PORT)\"\
 	 FILE=tools/provision/example.toml [CSV=FILE]"; exit 2; }
 
-provision: port settings $(READY) ## apply FILE= [CSV= SECRETS= REPORT= REGISTER=1 AGAIN=1] to the boards on PORT="a b c"
+provision: port settings $(READY) ## apply FILE= [CSV= SECRETS= REPORT= REGISTER=1 REDIRECT_PORT= AGAIN=1] to the boards on PORT="a b c"
 	@$(PY) -m tools.provision $(FILE) --port $(PORT) $(addprefix --csv ,$(CSV)) \
 	  $(addprefix --secrets ,$(SECRETS)) $(addprefix --report ,$(REPORT)) $(if $(REGISTER),--register) \
-	  $(if $(AGAIN),--again)
+	  $(addprefix --redirect-port ,$(REDIRECT_PORT)) $(if $(AGAIN),--again)
 
 prove: $(READY) ## everything exhaustive: interleavings, power cuts, a line cut at each byte, ten years; eight minutes
 	@$(PY) -m host_tests.prove

@@ -156,8 +156,12 @@ class Bench:
         if self.csv.exists():
             arguments += ["--csv", str(self.csv)]
         status = provision.main(arguments)
+        return status, self.said()
+
+    def said(self):
+        """Return all that was printed since the last time."""
         said = self._capsys.readouterr()
-        return status, said.out + said.err
+        return said.out + said.err
 
     def report(self):
         """Return `{serial or port: row}`."""

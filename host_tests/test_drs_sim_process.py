@@ -163,28 +163,41 @@ def test_a_state_file_of_an_older_version_is_brought_up_to_date(tmp_path, versio
     assert sim.stop() == 0
 
 
-def _say(folder, last):
+def _say(folder, last, *options):
     """Start with `--demo-device` until it has said `last`; return the ready file and the text."""
     ready, log = folder / "ready.json", folder / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "tools.drs_sim", "--state", folder / "state.db"]
-            + ["--ready", ready, "--demo-device"],
+            + ["--ready", ready, "--demo-device", *options],
             cwd=ROOT,
             stdout=out,
         )
-        while last not in log.read_text():
+        while not re.search(last, log.read_text(), re.M):
             assert process.poll() is None
         process.terminate()
         assert process.wait(20) == 0
     return json.loads(ready.read_text()), log.read_text()
 
 
+LONG = r"^config .*lwa.refresh_token.*\n"
+
+
+def typed(text):
+    """Return the lines that are typed, beside those that explain."""
+    return [line for line in text.splitlines() if not line.startswith("drs_sim: ")]
+
+
 def test_it_says_where_it_is_and_how_a_board_gets_there(tmp_path):
-    found, text = _say(tmp_path, "register http")
+    found, text = _say(tmp_path, LONG)
     for name in ("drs", "control", "ntp", "ca_pem", "ca_der"):
         assert found[name] in text
-    values, alone = map(json.loads, re.findall(r"^config (\S+)$", text, re.M))
+    # In the order of the README's first order, and then what spares the registering.
+    words = [line.split()[0] for line in typed(text)]
+    assert words == ["make", "config", "register", "config"]
+    assert typed(text)[0].startswith("make deploy PORT=build/board CERT=")
+    assert typed(text)[0].endswith(found["ca_der"])
+    alone, values = map(json.loads, re.findall(r"^config (\S+)$", text, re.M))
     assert values["lwa.page"] == alone["lwa.page"] == found["drs"] + "/ap/oa"
     assert set(values) - set(alone) == {"lwa.client_secret", "lwa.refresh_token", "slot.id"}
     assert f"https://{values['drs.host']}:{values['drs.port']}" == found["drs"]
@@ -192,10 +205,27 @@ def test_it_says_where_it_is_and_how_a_board_gets_there(tmp_path):
     assert {"lwa.client_id", "lwa.client_secret", "device.serial", "ntp.port"} < set(values)
 
 
-def test_a_restart_leaves_the_demo_devices_board_registered(tmp_path):
-    _say(tmp_path, "register http")
-    _, text = _say(tmp_path, "start again")
-    assert "config" not in text
+def test_a_restart_prints_the_same_and_leaves_the_demo_devices_board_registered(tmp_path):
+    said = []
+    for _ in range(2):
+        found, text = _say(tmp_path, LONG)
+        # `make sim` gives the ports; here they are others at each start.
+        for name in ("drs", "control", "ntp"):
+            text = re.sub(rf"\b{found[name].rpartition(':')[2]}\b", name, text)
+        said.append(text)
+    assert said[0] == said[1] and "Atzr|" in said[0]
+
+
+def test_a_restart_of_a_demo_device_that_registered_itself_says_how_to_have_another(tmp_path):
+    _, text = _say(tmp_path, LONG)
+    with sqlite3.connect(tmp_path / "state.db") as books:
+        books.execute("UPDATE devices SET refresh_hash = x'00'")
+    books.close()
+    _, again = _say(tmp_path, "start again$")
+    assert [line.split()[0] for line in typed(again)] == ["make", "config", "register"]
+    assert f"rm {tmp_path / 'state.db'}," in again
+    (tmp_path / "state.db").unlink()
+    assert len(typed(_say(tmp_path, LONG)[1])) == len(typed(text))
 
 
 def test_a_host_of_its_own_serves_a_board_and_control_stays_on_loopback(tmp_path):

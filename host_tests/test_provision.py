@@ -1,5 +1,6 @@
 """What the provisioning tool takes in, settings, secrets, a batch, and its report."""
 
+import fnmatch
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import pytest
 
 from lowtide.config import names
 from tools.image import ROOT
+from tools.provision import __main__ as provision
 from tools.provision import batch, settings
 from tools.provision.report import FAILED, GOOD, OPEN, Report
 from tools.provision.settings import InputError
@@ -93,6 +95,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 def test_the_example_holds(tmp_path):
     found = settings.settings(EXAMPLE)
     assert found["device.model"] == "tidy-dispenser" and found.keys() <= set(names())
+
+
+def test_the_report_beside_the_example_is_nothing_to_commit():
+    name = provision._beside(EXAMPLE).name
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert any(fnmatch.fnmatch(name, line) for line in ignored), name
 
 
 # Secrets.

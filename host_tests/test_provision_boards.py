@@ -132,7 +132,7 @@ def test_ten_boards_one_unplugged_half_way_and_the_second_run_finishes_it(factor
     driver.eventually(lambda: factory.rows().get("LT-3", {}).get("reason") == "selftest")
     os.kill(doomed.process.pid, signal.SIGKILL)
     said = first.communicate(timeout=60)[0]
-    assert first.returncode == 1 and "9 good, 1 not good" in said, said
+    assert first.returncode == 1 and f"1 of 10 not good: LT-3 on {doomed.link};" in said, said
     rows = factory.rows()
     assert list(sorted(rows)) == serials
     assert [serial for serial, row in rows.items() if row["result"] != "good"] == ["LT-3"]
@@ -219,7 +219,7 @@ def test_boards_are_registered_in_a_browser_one_after_the_other(factory, chromiu
     clerk.until("LT-3: open this link")
     text = answer(chromium, clerk.until(r"https://\S+/ap/oa\?\S+")[0], "allow", SLOT)
     assert f"Reordering of {SLOT} is off" in text
-    assert clerk.end() == 1 and "2 good, 1 not good" in clerk.said
+    assert clerk.end() == 1 and "1 of 3 not good: LT-2 on " in clerk.said
     assert "█" in clerk.said and f"1  {SLOT}  <- this one" in clerk.said
     rows = factory.rows()
     assert {serial: row["result"] for serial, row in rows.items()} == {

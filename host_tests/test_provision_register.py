@@ -267,7 +267,7 @@ def test_a_board_that_waits_hears_a_word_now_and_then(desk, fake, monkeypatch):
 
 
 def test_a_port_in_use_is_said_before_any_board_is_touched(desk):
-    with pytest.raises(InputError, match="in use; choose another with --redirect-port"):
+    with pytest.raises(InputError, match=r"in use; choose another .* with REDIRECT_PORT=N"):
         Registrar(int(desk.registrar.uri.split(":")[2].strip("/")))
 
 

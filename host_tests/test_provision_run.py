@@ -18,7 +18,7 @@ from tools.image import ROOT
 def test_settings_secrets_and_serial_arrive_in_one_line_and_are_proved(bench):
     board = bench.board()
     status, said = bench.run(board)
-    assert status == 0 and "1 good, 0 not good" in said
+    assert status == 0 and f"provision: 1 of 1 good; report: {bench.path}" in said
     assert board.settings == {
         "device.serial": "A",
         "level.reorder_pct": 25,
@@ -211,7 +211,8 @@ def test_an_interrupted_run_is_finished_by_the_next(bench, number, status):
     results = {serial: row["result"] for serial, row in bench.report().items()}
     assert results == {"A": "open", "B": "open", "C": "good"}
     if number == signal.SIGINT:
-        assert "1 good, 2 not good; the same command again goes on with them" in said
+        named = f"A on {boards[0].port}, B on {boards[1].port}"
+        assert f"2 of 3 not good: {named}; see above why: the same command again goes on" in said
         assert bench.result("A")[1] == "selftest: interrupted"
     for board in boards:
         board.on.clear()

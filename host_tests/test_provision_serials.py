@@ -1,5 +1,6 @@
 """Which board got which serial number, whatever is cut off, refused or run again."""
 
+import pytest
 from provision_kit import stored
 
 
@@ -116,9 +117,53 @@ def test_a_serial_number_in_the_file_is_for_one_board(bench):
     assert bench.run(one)[0] == 0 and one.settings["device.serial"] == "X"
 
 
-def test_another_identity_forgets_the_registration(bench, monkeypatch):
+IDENTITY = {"device.serial": "A", "device.model": "m", "lwa.client_id": "c"}
+
+
+@pytest.mark.parametrize("name", IDENTITY)
+@pytest.mark.parametrize("was", ["old", ""])
+def test_the_registration_of_another_identity_is_left_alone(bench, name, was):
+    bench.csv.unlink()
+    lines = (f'{field} = "{value}"\n' for field, value in IDENTITY.items())
+    bench.file.write_text("".join(lines))
+    bench.path = bench.folder / "settings-report.csv"
+    before = IDENTITY | {name: was, "lwa.refresh_token": "Atzr|old"}
+    board = bench.board(**{field.replace(".", "__"): value for field, value in before.items()})
+    for _ in range(2):
+        status, said = bench.run(board)
+        assert status == 1 and not stored(board) and board.settings == before
+        told = f"{name}: it is registered with {was or 'none'}, not {IDENTITY[name]}; "
+        assert f"failed: {told}factory-reset it first, or AGAIN=1 (--again) forgets" in said
+
+
+def test_the_registration_of_another_identity_is_forgotten_where_it_is_asked_for(
+    bench, monkeypatch
+):
     monkeypatch.delenv("LOWTIDE_LWA_REFRESH_TOKEN")
     board = bench.board(device__serial="A", lwa__client_id="old", lwa__refresh_token="Atzr|old")
-    assert bench.run(board)[0] == 0
+    status, said = bench.run(board, options=["--again"])
+    assert status == 0 and "serial number A, is forgotten here and not at the service" in said
     assert board.settings["lwa.refresh_token"] == ""
     assert "set lwa.refresh_token" in bench.result("A")[1]
+
+
+def test_a_board_cut_off_between_two_lines_of_settings_goes_on_without_a_question(
+    bench, monkeypatch
+):
+    """The registration is never on a board without the identity that it is of."""
+    monkeypatch.setenv("LOWTIDE_LWA_REFRESH_TOKEN", "Atzr|" + "x" * 2043)
+    model = "m" * 64
+    bench.csv.write_text(f"device.serial,device.model\nA,{model}\n")
+    board, lines = bench.board(), [1]
+
+    def cut(rest):
+        if not rest:
+            return board._config(rest)
+        return lines.pop() and board._config(rest) if lines else None
+
+    board.on["config"] = cut
+    assert bench.run(board)[0] == 1 and len(stored(board)) == 2
+    board.on.clear()
+    status, said = bench.run(board)
+    assert status == 0 and "forgotten" not in said, said
+    assert board.settings["device.model"] == model and board.settings["lwa.refresh_token"]

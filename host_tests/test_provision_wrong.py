@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from provision_kit import stored
 
 
@@ -26,6 +27,8 @@ def test_a_wrong_port_and_a_busy_one_do_not_hold_up_the_others(bench):
         status, said = bench.run(gone, busy, good)
     assert status == 1 and good.settings["device.serial"] == "A"
     assert "no such port" in said and "in use by another program" in said
+    last = f"provision: 2 of 3 not good: {gone.port}, {busy.port}; see above why: the same command"
+    assert said.splitlines()[-1].startswith(last)
 
 
 def open_alone(port):
@@ -42,6 +45,13 @@ def test_a_board_that_does_not_answer_is_reported(bench):
     assert status == 1 and "no answer in 2 s; is it powered?" in said
     assert "MicroPython's own prompt answers" in said
     assert set(bench.report()) == {silent.port, prompt.port}
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", "65536", ""])
+def test_a_port_for_the_browser_that_is_none_is_refused(bench, port):
+    with pytest.raises(SystemExit, match="2"):
+        bench.run(bench.board(), options=["--register", f"--redirect-port={port}"])
+    assert f"want a port from 0 to 65535, not {port}" in bench.said() and not bench.path.exists()
 
 
 def test_nothing_is_sent_where_the_report_cannot_be_written(bench, monkeypatch):

@@ -130,7 +130,7 @@ async def _announce(sim, servers, places, files, given):
     announce.write_ready(given.ready, places, files)
     announce.print_places(places, files)
     if given.demo_device:
-        announce.print_demo_device(sim, places, files)
+        announce.print_demo_device(sim, places, files, given.state)
 
 
 async def _beat(sim):

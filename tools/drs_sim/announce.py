@@ -8,6 +8,8 @@ from tools.drs_sim.accounts import UnknownThing
 from tools.drs_sim.certs import CertFiles
 
 _MODEL, _SERIAL, _SLOT = "lowtide-demo", "demo-1", "slot1"
+# Kept in the clear, unlike the tokens of others: it is printed at each start.
+_TOKEN = "demo_token"
 
 
 class Places:
@@ -46,22 +48,12 @@ def print_places(places: Places, files: CertFiles) -> None:
     )
 
 
-def print_demo_device(sim, places: Places, files: CertFiles) -> None:
-    """Register a device, once; print what a board's console wants to hear.
+def print_demo_device(sim, places: Places, files: CertFiles, state: Path) -> None:
+    """Print what brings a board here, in the order of typing; `state`: the file, as it was given.
 
-    Registering it anew at each start would revoke the board that was set up with the first.
+    The demo device is registered the first time only: anew would revoke the board that has it.
     """
-    with sim.step() as now_ms:
-        try:
-            registered = sim.accounts.device(_SERIAL)["refresh_hash"] is not None
-        except UnknownThing:
-            registered = False
-        if registered:
-            print(f"drs_sim: {_SERIAL} is registered; its board goes on with the settings it has")
-            print("drs_sim: (for a new one: stop this, remove the state file, start again)")
-            print(end="", flush=True)
-            return
-        account = sim.accounts.register(_MODEL, _SERIAL, [_SLOT], False, now_ms)
+    client, token = _demo_device(sim)
     host, _, port = places.service.removeprefix("https://").partition(":")
     ntp_host, _, ntp_port = places.ntp.partition(":")
     found = {
@@ -73,18 +65,46 @@ def print_demo_device(sim, places: Places, files: CertFiles) -> None:
         "lwa.page": f"{places.service}/ap/oa",
         "ntp.host": ntp_host,
         "ntp.port": ntp_port,
-        "lwa.client_id": account["client_id"],
-        "device.model": _MODEL,
+        "lwa.client_id": client["client_id"],
+        "device.model": client["model"],
         "device.serial": _SERIAL,
     }
-    brought = {f"lwa.{name}": account[name] for name in ("client_secret", "refresh_token")}
-    print("drs_sim: to point a board at it, first from here:")
-    print(f"mpremote connect PORT fs mkdir :/certs + fs cp {files.ca_der} :/certs/drs_sim.der")
-    print("drs_sim: then on the board's console, for a device that is registered:")
-    print(_config_line({**found, **brought, "slot.id": _SLOT}))
-    print("drs_sim: or for one that registers itself; the answer is a link to open:")
+    brought = {
+        "lwa.client_secret": client["secret"],
+        "lwa.refresh_token": token,
+        "slot.id": _SLOT,
+    }
+    # No other board than the virtual one reaches loopback.
+    virtual = host.startswith("127.")
+    board = "PORT=build/board" if virtual else "PORT=/dev/ttyUSB0 BOARD=ESP32_GENERIC"
+    print("drs_sim: to bring a board here, firmware and CA first:")
+    print(f"make deploy {board} CERT={state.with_name(files.ca_der.name)}")
+    print("drs_sim: then on its console; the answer to the second line is a link to open:")
     print(_config_line(found))
-    print("register http://localhost:8765/", flush=True)
+    print("register http://localhost:8765/")
+    if token is None:
+        print(f"drs_sim: {_SERIAL} has registered itself by now; for a device that is registered")
+        print(f"drs_sim: from the start: stop this, rm {state}, start again", flush=True)
+        return
+    print("drs_sim: or, instead of both, one line for a device that is registered already:")
+    print(_config_line(found | brought), flush=True)
+
+
+def _demo_device(sim):
+    """Return the row of the demo device's client, and its token; None if it has another by now."""
+    with sim.step() as now_ms:
+        try:
+            device = sim.accounts.device(_SERIAL)
+        except UnknownThing:
+            device = None
+        if device is None or device["refresh_hash"] is None:
+            account = sim.accounts.register(_MODEL, _SERIAL, [_SLOT], False, now_ms)
+            sim.store.set_meta(_TOKEN, account["refresh_token"])
+            device = sim.accounts.device(_SERIAL)
+        token = sim.store.get_meta(_TOKEN)
+        if token is not None and sim.accounts.device_of_refresh_token(token) is None:
+            token = None
+        return sim.accounts.client(device["client_id"]), token
 
 
 def _config_line(values) -> str:

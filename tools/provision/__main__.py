@@ -68,7 +68,7 @@ def _input(given):
     if SERIAL in wanted and len(given.port) > 1:
         raise InputError(f"{given.file}: {SERIAL}: one for many boards; give them in a CSV file")
     if given.register and wanted.get("lwa.refresh_token"):
-        raise InputError("lwa.refresh_token: --register gets one; leave it out of the secrets")
+        raise InputError("lwa.refresh_token: registering gets one; leave it out of the secrets")
     return wanted, rows
 
 
@@ -93,12 +93,20 @@ def _run(run, ports, show, path):
         for port, done in run.results.items():
             if done[1] != GOOD:
                 print(one_line(port, *done))
-    results = [result for _, result, _ in run.results.values()]
-    good = results.count(GOOD)
-    rest = len(ports) - good
-    again = "; the same command again goes on with them" if rest else ""
-    print(f"provision: {good} good, {rest} not good{again}; report: {path}")
+    rest = list(_not_good(run.results, ports))
+    told = f"{len(ports)} of {len(ports)} good"
+    if rest:
+        told = f"{len(rest)} of {len(ports)} not good: {', '.join(rest)}"
+        told += "; see above why: the same command again goes on with them"
+    print(f"provision: {told}; report: {path}")
     return status or (1 if rest else 0)
+
+
+def _not_good(results, ports):
+    for port in ports:
+        serial, result, _ = results.get(port, ("", "", ""))
+        if result != GOOD:
+            yield f"{serial} on {port}" if serial else port
 
 
 def _stdin():
@@ -110,6 +118,12 @@ def _stdin():
 
 def _beside(path):
     return path.with_name(path.stem + "-report.csv")
+
+
+def _port(text):
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"want a port from 0 to 65535, not {text}")
 
 
 def _parser():
@@ -128,7 +142,7 @@ def _parser():
     add("--register", action="store_true", help="have each board registered with Amazon")
     add(
         "--redirect-port",
-        type=int,
+        type=_port,
         default=8765,
         metavar="N",
         help="of http://localhost:N/, where the browser comes back; 0: any (default: 8765)",

@@ -7,6 +7,8 @@ import time
 from tools.device import Device, DeviceError, Refused
 from tools.provision.settings import SERIAL, is_secret
 
+# What the service knows a device by: whoever changes it registers anew.
+IDENTITY = (SERIAL, "device.model", "lwa.client_id")
 CONNECT_S = 15
 # What a board does on the network may take 45 s, and wait for an uplink of as long.
 _JOB_S = 60
@@ -72,9 +74,10 @@ class Board:
                 cannot be told.
         """
         differing = self.differing(settings)
+        # All of it is in the first line: cut off after that, the board is known as this device.
         names = sorted(
             (name for name in settings if name in differing or is_secret(name)),
-            key=lambda name: name != SERIAL,
+            key=lambda name: name not in IDENTITY,
         )
         self._storing = True
         try:

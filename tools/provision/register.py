@@ -46,8 +46,10 @@ class Registrar:
         try:
             self._server = Listener(port)
         except OSError as e:
-            why = f"localhost:{port}: {e.strerror}; choose another with --redirect-port"
-            raise InputError(why) from e
+            raise InputError(
+                f"localhost:{port}: {e.strerror}; choose another that the security profile allows"
+                " with REDIRECT_PORT=N (--redirect-port N)"
+            ) from e
         self.uri = f"http://localhost:{self._server.server_port}/"
 
     def register(self, board, slot=""):

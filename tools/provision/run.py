@@ -6,12 +6,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from tools.device import DeviceError, Stopped
 from tools.provision.batch import allocate
-from tools.provision.board import Board
+from tools.provision.board import IDENTITY, Board
 from tools.provision.report import FAILED, GOOD, OPEN
 from tools.provision.settings import SERIAL, is_secret
 
-# What the service knows a device by: whoever changes it registers anew.
-_IDENTITY = (SERIAL, "device.model", "lwa.client_id")
 _TOKEN = "lwa.refresh_token"
 # A battery board has its console for ten seconds after the last input: a word keeps it awake.
 _WORD_S = 4
@@ -164,8 +162,15 @@ class Run:
         )
 
     def _store(self, board, serial, settings):
-        if board.differing(settings).keys() & set(_IDENTITY) and board.is_set(_TOKEN):
+        shown = board.differing(settings)
+        name = next((name for name in IDENTITY if name in shown), "")
+        if name and board.is_set(_TOKEN):
             # The registration it has is another device's.
+            if not self._again:
+                raise DeviceError(
+                    f"{name}: it is registered with {shown[name] or 'none'}, not {settings[name]};"
+                    " factory-reset it first, or AGAIN=1 (--again) forgets its registration"
+                )
             self._show.line(
                 f"{board.port}: its registration, serial number {board.serial or '-'}, is"
                 " forgotten here and not at the service, which factory-reset would tell"

@@ -53,7 +53,8 @@ def settings(path):
     found = _read(path)
     lines = [
         f"{path}: {name}: a secret has no place in this file; set {variable(name)} in the "
-        "environment, or put it into a file of mode 0600 and name that with --secrets"
+        "environment, or put it into a file of mode 0600 and name that with SECRETS=FILE"
+        " (--secrets FILE)"
         for name in found
         if name in names() and is_secret(name)
     ]
