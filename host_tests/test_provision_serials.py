@@ -144,7 +144,7 @@ def test_the_registration_of_another_identity_is_forgotten_where_it_is_asked_for
     status, said = bench.run(board, options=["--again"])
     assert status == 0 and "serial number A, is forgotten here and not at the service" in said
     assert board.settings["lwa.refresh_token"] == ""
-    assert "set lwa.refresh_token" in bench.result("A")[1]
+    assert "'help lwa.refresh_token'" in bench.result("A")[1]
 
 
 def test_a_board_cut_off_between_two_lines_of_settings_goes_on_without_a_question(
