@@ -42,7 +42,7 @@ class App:
         driver = self.gauge.driver
         if driver.keeps:
             driver.resume(kept_by[: driver.keeps])
-        self._kept = kept_by[driver.keeps :]
+        self.kept = kept_by[driver.keeps :]
         # The forecast's copy in flash, for when RTC memory is lost.
         self._use = Store("/use.rec")
         if not kept:
@@ -104,7 +104,7 @@ class App:
         self.log("uplink: %s due" % due)
         network = link, api = self.network()
         uplink = Uplink(self.agent, link, api, self.set_time, self.keep)
-        uplink.resume(self._kept)
+        uplink.resume(self.kept)
         budget_s = _UPLINK_BUDGET_S - hal.seconds_since(self.awake_since)
         self.radio_taken = True
         try:
@@ -118,7 +118,7 @@ class App:
             self.radio_taken = False
         if self._links is network:
             # Else a setting has changed meanwhile: the token may be another account's.
-            self._kept = uplink.pack(_RTC_ROOM)
+            self.kept = uplink.pack(_RTC_ROOM)
         self._use.save(self.agent.forecast.pack(self._use.load()))
         # What hangs from here on is not the network.
         self.keep(False)
@@ -144,7 +144,7 @@ class App:
     def keep(self, radio=True):
         """Bring what a sleep must not lose to RTC memory; `radio`: it is switched on next."""
         driver = self.gauge.driver
-        kept = driver.pack() + self._kept if driver.keeps else self._kept
+        kept = driver.pack() + self.kept if driver.keeps else self.kept
         hal.keep(self.agent.rtc_pack(kept), self.agent.trouble or "", radio)
 
     def set_time(self, unix_s):
@@ -154,7 +154,7 @@ class App:
 
     def config_changed(self, name):
         """Let a new setting undo what an old one blocked; hosts and tokens are taken up anew."""
-        self._links, self._context, self._kept = None, None, b""
+        self._links, self._context, self.kept = None, None, b""
         self.agent.config_changed(name)
 
     def sleep(self):

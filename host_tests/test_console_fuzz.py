@@ -42,10 +42,10 @@ def test_any_bytes_leave_the_settings_as_they_were_or_valid(pieces):
     terminal.send(b"\n\x03\njson on\n")
     terminal.out.clear()
     assert terminal.ask("status")["state"] == "none"
-    stored = json.loads(terminal.device.config._store.payload)
+    stored = json.loads(terminal.device.config.store.payload)
     for name, value in stored.items():
         assert module.check(name, value) == value
-    if terminal.device.config._store.writes == 0:
+    if terminal.device.config.store.writes == 0:
         assert stored == SETTINGS
 
 

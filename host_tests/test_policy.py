@@ -39,7 +39,7 @@ class Blind(device.Lowtide):
 
     def power_on(self):
         super().power_on()
-        self.agent.level._config = dict(self._settings, **{"level.refill_count": 10**6})
+        self.agent.level.config = dict(self._settings, **{"level.refill_count": 10**6})
 
 
 class Hasty(device.Lowtide):
@@ -48,7 +48,7 @@ class Hasty(device.Lowtide):
     def power_on(self):
         super().power_on()
         hasty = {"level.confirm_count": 1, "level.refill_count": 1, "level.refill_pct": 1}
-        self.agent.level._config = dict(self._settings, **hasty)
+        self.agent.level.config = dict(self._settings, **hasty)
 
 
 def counts(policy, monkeypatch, numbers=range(8), days=120):

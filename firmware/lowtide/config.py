@@ -101,21 +101,21 @@ class Config:
     """
 
     def __init__(self, store):
-        self._store = store
+        self.store = store
         self.load()
 
     def load(self):
         """Take up what is in flash: without a file there are no settings."""
         # `_bad`: name to why its stored value cannot be used; "" is the whole file.
         self._set, self._bad = {}, {}
-        payload = self._store.load()
+        payload = self.store.load()
         self.present = payload is not None
         try:
             stored = json.loads(payload) if self.present else {}
         except ValueError:
             stored = None
         if not isinstance(stored, dict):
-            newer = self._store.schema > _SCHEMA
+            newer = self.store.schema > _SCHEMA
             self._bad[""] = _NEWER if newer else "configuration damaged; set it again"
             return
         self._set = stored
@@ -148,7 +148,7 @@ class Config:
             raise ValueError(_NEWER)
         changed = dict(self._set)
         changed.update(values)
-        self._store.save(json.dumps(changed).encode())
+        self.store.save(json.dumps(changed).encode())
         self._set = changed
         self.present = True
         for name in values:

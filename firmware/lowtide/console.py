@@ -40,7 +40,7 @@ class Console:
     def __init__(self, app, job):
         self.app, self.job = app, job
         self._json = self._hidden = self._lost = self._key = self.heard = False
-        self._line = bytearray()
+        self.line = bytearray()
         self._running = self.leave = None
 
     async def run(self, reader):
@@ -79,7 +79,7 @@ class Console:
             KeyboardInterrupt: Ctrl-C on an empty line.
         """
         for byte in data:
-            line = self._line
+            line = self.line
             if byte in b"\r\n":
                 # A long line is not to be in memory three times.
                 del line
@@ -108,7 +108,7 @@ class Console:
                         self._hidden = True
 
     def _drop(self):
-        self._line = bytearray()
+        self.line = bytearray()
         self._hidden = self._lost = self._key = False
 
     def _back(self, line):
@@ -117,7 +117,7 @@ class Console:
         # Of other characters, which have not been echoed, all bytes.
         while line and 127 < line[-1] < 192:
             line = line[:-1]
-        self._line = line[:-1]
+        self.line = line[:-1]
 
     def _say(self, text):
         # Echo and prompt: for people only.
@@ -127,7 +127,7 @@ class Console:
     def _enter(self):
         # Exactly one answer, whatever was typed; none to an empty line.
         self._say("\n")
-        as_json, answer, line, lost = self._json, None, self._line, self._lost
+        as_json, answer, line, lost = self._json, None, self.line, self._lost
         self._drop()
         try:
             if lost:

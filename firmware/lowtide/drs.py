@@ -45,7 +45,7 @@ class Drs:
     """
 
     def __init__(self, config, connect, time_s):
-        self._config, self._connect, self._time_s = config, connect, time_s
+        self.config, self.connect, self.time_s = config, connect, time_s
         self._connection = None
         self._token = ""
         self._token_until = 0
@@ -77,9 +77,9 @@ class Drs:
             Fault, or one of its kinds: see `lowtide`.
         """
         for last_try in (False, True):
-            if not 0 < self._token_until - self._time_s() <= 86400:
+            if not 0 < self._token_until - self.time_s() <= 86400:
                 form = "grant_type=refresh_token&refresh_token=" + quote(
-                    self._config["lwa.refresh_token"]
+                    self.config["lwa.refresh_token"]
                 )
                 await self.grant(form, "access revoked: register again")
             self._open("drs")
@@ -145,8 +145,8 @@ class Drs:
         await self.call("POST", "deviceStatus", report=report)
 
     def _open(self, service):
-        host, port = self._config[service + ".host"], self._config[service + ".port"]
-        self._connection = self._connect(host, port)
+        host, port = self.config[service + ".host"], self.config[service + ".port"]
+        self._connection = self.connect(host, port)
 
     async def call(self, method, name, of="", report=None, kind="", version=1):
         """Call the service on the open connection; return headers and answer of a 200.
@@ -207,7 +207,7 @@ class Drs:
         Raises:
             Fault, or one of its kinds: see `lowtide`; with `block` set if the grant is not good.
         """
-        config, held = self._config, self._config["lwa.refresh_token"]
+        config, held = self.config, self.config["lwa.refresh_token"]
         self._token = client = ""
         for name in ("client_id", "client_secret"):
             value = config["lwa." + name]
@@ -241,5 +241,5 @@ class Drs:
         if _is_token(rotated) and rotated != config["lwa.refresh_token"]:
             config.update({"lwa.refresh_token": rotated})
         self._token = token
-        self._token_until = self._time_s() + max(expires_in - _MARGIN_S, 1)
+        self._token_until = self.time_s() + max(expires_in - _MARGIN_S, 1)
         return _is_token(rotated)

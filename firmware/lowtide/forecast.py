@@ -37,7 +37,7 @@ class Forecast:
     was no less. Eight integers are all that is kept: a reading costs the same in the tenth year.
     """
 
-    _kept = (0,) * 8
+    kept = (0,) * 8
 
     def reading(self, permille, now_s):
         """Take one reading in, at Unix seconds of the local clock.
@@ -45,11 +45,11 @@ class Forecast:
         Raises:
             GaugeFault: container lifted: nothing left of much at once, not for half a day yet.
         """
-        use_ppm, spread_ppm, days, since_s, start, settled, last, away_s = self._kept
+        use_ppm, spread_ppm, days, since_s, start, settled, last, away_s = self.kept
         if permille < _NOTHING and permille < settled - _FALL:
             away_s = away_s or now_s
             if 0 <= now_s - away_s < _AWAY_S:
-                self._kept = self._kept[:-1] + (away_s,)
+                self.kept = self.kept[:-1] + (away_s,)
                 raise GaugeFault("container lifted")
             settled, since_s = permille, 0
         if abs(permille - last) <= _NOISE:
@@ -68,7 +68,7 @@ class Forecast:
                         spread_ppm += (abs(day_ppm - use_ppm) - spread_ppm) // over
                     else:
                         days -= days >= _MEMORY_DAYS
-        self._kept = (use_ppm, spread_ppm, days, since_s, start, settled, permille, 0)
+        self.kept = (use_ppm, spread_ppm, days, since_s, start, settled, permille, 0)
 
     def days_left(self, wider=0):
         """Return the whole days until the bin is empty, None where nothing is known of that.
@@ -76,7 +76,7 @@ class Forecast:
         That is on the safe side, by what the use of a week deviates from the mean. `wider` 1 is
         the early end of the range in which to expect it, -1 the late end.
         """
-        use_ppm, spread_ppm, days, _, _, _, permille, _ = self._kept
+        use_ppm, spread_ppm, days, _, _, _, permille, _ = self.kept
         # One wild day weighs much in a short memory: until it is full, the late end counts.
         if days < _MEMORY_DAYS:
             wider -= 1
@@ -94,12 +94,12 @@ class Forecast:
         """
         if kept:
             use_ppm, _, days = struct.unpack(_PACK, kept)[:3]
-            learned = min(self._kept[2], _MEMORY_DAYS)
-            if days >= learned and abs(use_ppm - self._kept[0]) * 8 <= abs(use_ppm):
+            learned = min(self.kept[2], _MEMORY_DAYS)
+            if days >= learned and abs(use_ppm - self.kept[0]) * 8 <= abs(use_ppm):
                 return kept
-        return struct.pack(_PACK, *self._kept)
+        return struct.pack(_PACK, *self.kept)
 
     def resume(self, data):
         """Go on from what `pack()` gave; None is nothing."""
         if data:
-            self._kept = struct.unpack(_PACK, data)
+            self.kept = struct.unpack(_PACK, data)

@@ -25,7 +25,7 @@ class Gauge:
 
     def __init__(self, driver, config, table):
         self.driver = driver
-        self._config, self._table = config, table
+        self.config, self.table = config, table
         self.raws: list[int] = []
         self.levels: list[int] = []
 
@@ -36,7 +36,7 @@ class Gauge:
             ValueError: it is none.
         """
         points = []
-        for point in (self._config["gauge.table"] or self._table).split():
+        for point in (self.config["gauge.table"] or self.table).split():
             points.append(list(map(int, point.split(":"))))
         return sorted(points)
 

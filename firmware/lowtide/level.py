@@ -10,7 +10,7 @@ class Level:
     """
 
     def __init__(self, config, lowest_permille=None):
-        self._config = config
+        self.config = config
         self.lowest_permille = lowest_permille
         self.low_count = self.refill_count = 0
         self.permille = None
@@ -18,7 +18,7 @@ class Level:
     @property
     def low(self):
         """The latest readings, in a row, confirm that the slot is low now."""
-        return self.low_count >= self._config["level.confirm_count"]
+        return self.low_count >= self.config["level.confirm_count"]
 
     def resume(self, low_count, refill_count, lowest_permille):
         """Go on after a sleep with the counts kept in RTC memory."""
@@ -35,7 +35,7 @@ class Level:
 
         Return True if it completes a refill, which ends the depletion.
         """
-        config = self._config
+        config = self.config
         reorder = config["level.reorder_pct"] * 10
         self.permille = permille
         low = permille < reorder or (

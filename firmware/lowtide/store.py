@@ -27,7 +27,7 @@ class Store:
     """One framed file at `path`, payload of at most 65,535 bytes."""
 
     def __init__(self, path):
-        self._path = path
+        self.path = path
         self._sequence = 0
         self.schema = _SCHEMA
 
@@ -40,7 +40,7 @@ class Store:
                 about the content.
         """
         try:
-            with open(self._path, "rb") as f:
+            with open(self.path, "rb") as f:
                 data = f.read()
         except OSError as e:
             if e.errno == _ENOENT:
@@ -64,12 +64,12 @@ class Store:
         self._sequence += 1
         head = struct.pack(_HEAD, _MAGIC, _SCHEMA, self._sequence, len(payload))
         crc = binascii.crc32(payload, binascii.crc32(head))
-        tmp = self._path + ".tmp"
+        tmp = self.path + ".tmp"
         # Not `with`: leaving it on an exception would commit a truncated file.
         f = open(tmp, "wb")  # noqa: SIM115
         # In three parts: put together, the payload would be in memory once more.
         for part in (head, payload, struct.pack("<I", crc)):
             f.write(part)
         f.close()
-        os.rename(tmp, self._path)
+        os.rename(tmp, self.path)
         return True

@@ -38,7 +38,7 @@ class Uplink:
         """Do all that is due. The agent's schedule and back-off are up to date afterwards."""
         agent, link = self.agent, self.link
         # What a person types from now on is for the next uplink.
-        self._forced, agent.forced = agent.forced, False
+        self.forced, agent.forced = agent.forced, False
         agent.uplink_begins()
         # If this hangs, what the watchdog starts finds a back-off and not an uplink that is due.
         self.keep()
@@ -58,7 +58,7 @@ class Uplink:
                 agent.persist()
             agent.uplink_failed(str(e), e.wait_s)
         finally:
-            if self._forced:
+            if self.forced:
                 # Not sent, whatever ended this; later, unasked, would be a surprise.
                 agent.log("order: type it again")
             self.api.close()
@@ -75,9 +75,9 @@ class Uplink:
         agent.persist()
         if orders.block != block:
             agent.log("blocked: %s" % orders.block)
-        if orders.askable() and (self._forced or not orders.ask_in_s(now_s, agent.asked_at)):
+        if orders.askable() and (self.forced or not orders.ask_in_s(now_s, agent.asked_at)):
             await self._ask(slot, now_s)
-        forced, self._forced = self._forced, False
+        forced, self.forced = self.forced, False
         verdict = agent.verdict(now_s, forced)
         if verdict.may:
             await self._order(slot, now_s, verdict)

@@ -70,9 +70,9 @@ def test_a_gauge_that_falls_as_the_bin_fills_is_calibrated_alike():
 def test_the_calibration_is_in_flash_and_survives_power():
     bench = Bench(Scale())
     bench.at(84000, "calibrate empty")
-    assert bench.device.config._store.writes == 0
+    assert bench.device.config.store.writes == 0
     bench.at(512000, "calibrate full")
-    store = FakeStore(bench.device.config._store.payload)
+    store = FakeStore(bench.device.config.store.payload)
     again = type(bench.device.config)(store)
     assert Gauge(bench.driver, again, "").read() == 1000
 
@@ -107,7 +107,7 @@ def test_a_fault_calibrates_nothing():
         for step in ("empty", "full", "tare"):
             answer = bench.ask("calibrate " + step)
             assert not answer["ok"] and name in answer["error"]
-    assert bench.device.config._store.writes == 0
+    assert bench.device.config.store.writes == 0
 
 
 def test_an_unknown_step_says_which_there_are():

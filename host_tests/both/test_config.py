@@ -41,7 +41,7 @@ TAKEN = {
 
 def again(settings):
     """Return the configuration that the next start reads from what is in flash."""
-    return Config(settings._store)
+    return Config(settings.store)
 
 
 def put(settings, name, value):
@@ -110,7 +110,7 @@ def test_every_default_and_every_limit_is_taken():
 def test_what_is_out_of_range_gives_one_line_with_name_and_limit_and_changes_nothing():
     for name in POINTS:
         settings = config()
-        before, value_before = settings._store.payload, settings[name]
+        before, value_before = settings.store.payload, settings[name]
         bad, limit = bad_values(name)
         for value in bad:
             message = str(raises(ValueError, put, settings, name, value))
@@ -119,8 +119,8 @@ def test_what_is_out_of_range_gives_one_line_with_name_and_limit_and_changes_not
             assert "\n" not in message
             assert len(message) < 120
         assert settings[name] == value_before
-        assert settings._store.payload == before
-        assert settings._store.writes == 0
+        assert settings.store.payload == before
+        assert settings.store.writes == 0
 
 
 def test_text_that_would_break_a_header_or_a_line_is_refused():
@@ -151,7 +151,7 @@ def test_an_unknown_setting_is_refused_and_its_name_is_harmless_on_a_screen():
     assert message.startswith("unknown setting")
     assert "\x1b" not in message
     assert len(message) < 120
-    assert settings._store.writes == 0
+    assert settings.store.writes == 0
 
 
 def test_a_setting_of_a_newer_firmware_is_kept_for_it():
@@ -165,16 +165,16 @@ def test_a_setting_of_a_newer_firmware_is_kept_for_it():
 def test_several_settings_are_taken_in_one_write_or_none_of_them():
     settings = config()
     change(settings, {"slot.id": "a", "drs.port": "8443", "level.reorder_pct": 30})
-    assert settings._store.writes == 1
+    assert settings.store.writes == 1
     assert [again(settings)[n] for n in ("slot.id", "drs.port")] == ["a", 8443]
-    before = settings._store.payload
+    before = settings.store.payload
     for bad in ({"drs.port": 0}, {"no.such": 1}, {"power.mode": []}, {1: 2}):
         values = {"slot.id": "b", "slot.unit": "c"}
         values.update(bad)
         raises(ValueError, change, settings, values)
-    settings._store.broken = True
+    settings.store.broken = True
     raises(OSError, change, settings, {"slot.id": "b", "slot.unit": "c"})
-    assert settings._store.payload == before
+    assert settings.store.payload == before
     assert settings["slot.id"] == "a"
 
 
@@ -194,7 +194,7 @@ def test_a_change_of_the_stage_forgets_the_token_and_nothing_else():
     assert change(settings, {"device.stage": "test"})
     assert settings["lwa.refresh_token"] == ""
     assert settings["lwa.client_secret"] == SECRETS[1]
-    assert SECRETS[2] not in settings._store.payload.decode()
+    assert SECRETS[2] not in settings.store.payload.decode()
     # With a token of its own, the stage is that token's.
     assert not change(settings, {"device.stage": "trial", "lwa.refresh_token": "Atzr|other"})
     assert again(settings)["lwa.refresh_token"] == "Atzr|other"
@@ -265,7 +265,7 @@ def test_a_fault_stays_until_the_very_value_is_set_again():
 
 def test_a_write_that_fails_changes_nothing():
     settings = config()
-    settings._store.broken = True
+    settings.store.broken = True
     raises(OSError, put, settings, "slot.id", "other")
     assert settings["slot.id"] == SETTINGS["slot.id"]
 

@@ -88,7 +88,7 @@ def test_unknown_commands_change_nothing():
     for line in ("json", "json maybe", "json on off", "time now", "time 2030-01-01", "config x"):
         assert not terminal.ask(line)["ok"], line
     assert terminal.device.store.writes == 0
-    assert terminal.device.config._store.writes == 0
+    assert terminal.device.config.store.writes == 0
     assert not terminal.device.agent.forced
 
 
@@ -116,12 +116,12 @@ def test_config_out_of_range_names_the_field_and_changes_nothing():
     assert "level.reorder_pct" in error and "1 to 60" in error
     assert not terminal.ask("config no.such 1")["ok"]
     assert terminal.changed == []
-    assert terminal.device.config._store.writes == 0
+    assert terminal.device.config.store.writes == 0
 
 
 def test_a_flash_that_cannot_be_written_is_an_error_and_no_crash():
     terminal = Terminal()
-    terminal.device.config._store.broken = True
+    terminal.device.config.store.broken = True
     assert not terminal.ask("config slot.id other")["ok"]
     assert terminal.device.config["slot.id"] == SLOT
 
@@ -216,7 +216,7 @@ def test_several_settings_in_one_line_are_set_all_or_none():
     assert terminal.device.config["wifi.ssid"] == "my  net"
     for line in ("config {", 'config {"a"', 'config {"wifi.ssid":"x"} y', 'config {"no":1}'):
         assert not terminal.ask(line)["ok"], line
-    assert terminal.device.config._store.writes == 1
+    assert terminal.device.config.store.writes == 1
 
 
 def test_a_change_of_the_stage_says_that_the_registration_is_forgotten():

@@ -75,7 +75,7 @@ def test_secrets_are_not_echoed_however_the_words_are_parted():
     ):
         terminal = Terminal(json_mode=False)
         assert "s3cr3t" not in terminal.send(line + b"\n"), line
-        assert terminal.device.config._store.writes == 1
+        assert terminal.device.config.store.writes == 1
 
 
 def test_odd_blanks_crash_nothing():
@@ -91,7 +91,7 @@ def test_an_overlong_line_is_one_error_and_changes_nothing():
     error = terminal.ask(b"config wifi.ssid " + b"x" * 5000)["error"]
     assert "nothing done" in error and "2300" in error
     assert terminal.ask("time")["ok"]
-    assert terminal.device.config._store.writes == 0
+    assert terminal.device.config.store.writes == 0
 
 
 def test_the_longest_token_fits_a_line():
@@ -108,7 +108,7 @@ def test_binary_junk_crashes_nothing_and_changes_nothing():
         for byte in junk:
             terminal.send(bytes([byte]))
         terminal.send(b"\n")
-        assert terminal.device.config._store.writes == 0
+        assert terminal.device.config.store.writes == 0
         assert terminal.device.store.writes == 0
         assert terminal.console.leave is None
         assert "2030-" in terminal.send(b"time\n")

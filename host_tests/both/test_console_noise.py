@@ -64,7 +64,7 @@ def make_noise(count, seed=7):
     """Let so many bytes through a console; return it."""
     terminal, noise = Terminal(), Noise(seed)
     quiet(terminal)
-    before = terminal.device.config._store.payload
+    before = terminal.device.config.store.payload
     # The least that was in use in each half: the collector takes much for a pointer.
     least = [1 << 30, 1 << 30]
     left, look = count, count
@@ -87,9 +87,9 @@ def make_noise(count, seed=7):
     terminal.out.clear()
     status = terminal.ask("status")
     assert status["ok"] and status["state"] == "none"
-    assert terminal.device.config._store.payload == before
+    assert terminal.device.config.store.payload == before
     assert json.loads(before) == SETTINGS
-    assert terminal.device.config._store.writes == 0
+    assert terminal.device.config.store.writes == 0
     assert terminal.console.leave in (None, "sleep", "reboot")
     terminal.grown = least[1] - least[0]
     return terminal

@@ -107,7 +107,7 @@ def test_a_rotated_refresh_token_is_kept_in_flash():
     service = Service(ok(body), ok(SUBSCRIBED, date=DATE))
     run(service.drs.subscription())
     assert service.config["lwa.refresh_token"] == "Atzr|new"
-    assert b"Atzr|new" in service.config._store.payload
+    assert b"Atzr|new" in service.config.store.payload
 
 
 def test_the_same_or_an_unusable_refresh_token_writes_nothing():
@@ -116,7 +116,7 @@ def test_the_same_or_an_unusable_refresh_token_writes_nothing():
         service = Service(ok(body), ok(SUBSCRIBED, date=DATE))
         run(service.drs.subscription())
         assert service.config["lwa.refresh_token"] == SETTINGS["lwa.refresh_token"]
-        assert service.config._store.writes == 0
+        assert service.config.store.writes == 0
 
 
 def test_invalid_grant_is_revoked_and_nothing_else_is():

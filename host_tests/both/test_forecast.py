@@ -160,7 +160,7 @@ def test_a_day_with_a_half_refill_is_no_day_of_little_use():
 
 def test_a_day_with_a_refill_smaller_than_its_use_is_no_day_of_little_use():
     world = Bin(steady, permille=950).live(15)
-    use_ppm = world.forecast._kept[0]
+    use_ppm = world.forecast.kept[0]
     # Each day 50 are filled up, and the level falls by 10.
     level = world.content // 1000
     for hour in range(8 * 24):
@@ -170,7 +170,7 @@ def test_a_day_with_a_refill_smaller_than_its_use_is_no_day_of_little_use():
         # Twice in an hour: what was filled up has settled.
         for _ in range(2):
             world.forecast.reading(level, world.now_s)
-    assert abs(world.forecast._kept[0] - use_ppm) <= 2000
+    assert abs(world.forecast.kept[0] - use_ppm) <= 2000
 
 
 def test_a_day_that_ends_empty_says_that_the_use_was_no_less():
@@ -179,24 +179,24 @@ def test_a_day_that_ends_empty_says_that_the_use_was_no_less():
     for hour in range(27):
         world.now_s += HOUR
         world.forecast.reading(max(10, 300 - hour * 12), world.now_s)
-    busy = world.forecast._kept[0]
+    busy = world.forecast.kept[0]
     assert busy > 50000
     for _ in range(72):
         world.now_s += HOUR
         world.forecast.reading(10, world.now_s)
-    assert world.forecast._kept[0] == busy
+    assert world.forecast.kept[0] == busy
 
 
 def test_a_bin_that_was_away_for_days_is_no_use():
     world = Bin(steady, permille=900).live(40)
-    use_ppm = world.forecast._kept[0]
+    use_ppm = world.forecast.kept[0]
     for hour in range(72):
         world.now_s += HOUR
         try:
             world.forecast.reading(hour % 3, world.now_s)
         except GaugeFault:
             assert hour < 12
-    assert hour == 71 and world.forecast._kept[0] == use_ppm
+    assert hour == 71 and world.forecast.kept[0] == use_ppm
 
 
 def test_a_hand_on_the_scale_at_the_end_of_each_day_teaches_nothing():

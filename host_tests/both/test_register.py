@@ -90,7 +90,7 @@ def test_every_registration_has_a_verifier_of_its_own_and_none_is_stored():
         app.type(BACK)
         seen.add(app.begun["verifier"])
     assert len(seen) == 20
-    assert app.config._store.writes == 0
+    assert app.config.store.writes == 0
 
 
 def test_the_stage_goes_with_the_link():

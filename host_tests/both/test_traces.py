@@ -192,7 +192,7 @@ def test_a_year_of_measuring_writes_no_flash_and_keeps_what_a_day_keeps():
         agent.measure()
     assert agent.level.permille < 600
     assert len(agent.rtc_pack()) == size and store.writes == writes
-    assert world.device.config._store.writes == 0
+    assert world.device.config.store.writes == 0
 
 
 def test_a_forecast_that_sleeps_and_wakes_in_the_agent_is_not_lost():

@@ -20,8 +20,8 @@ class Analogue:
     keeps = 0
 
     def __init__(self, read_uv, least_uv, most_uv):
-        self._read_uv = read_uv
-        self._least_uv, self._most_uv = least_uv, most_uv
+        self.read_uv = read_uv
+        self.least_uv, self.most_uv = least_uv, most_uv
 
     def read(self):
         """Return one sample.
@@ -29,9 +29,9 @@ class Analogue:
         Raises:
             GaugeFault: disconnected, saturated.
         """
-        uv = self._read_uv()
-        if uv < self._least_uv:
+        uv = self.read_uv()
+        if uv < self.least_uv:
             raise GaugeFault("disconnected")
-        if uv > self._most_uv:
+        if uv > self.most_uv:
             raise GaugeFault("saturated")
         return uv

@@ -14,8 +14,8 @@ class Battery:
     """
 
     def __init__(self, driver, read_uv, divider, least_mv):
-        self._driver, self._read_uv = driver, read_uv
-        self._divider, self._least_mv = divider, least_mv
+        self.driver, self.read_uv = driver, read_uv
+        self.divider, self.least_mv = divider, least_mv
 
     def read(self):
         """Return the driver's sample.
@@ -23,9 +23,9 @@ class Battery:
         Raises:
             GaugeFault: supply below the limit; the driver's.
         """
-        if self._read_uv() * self._divider < self._least_mv * 1000:
-            raise GaugeFault("supply below %d mV" % self._least_mv)
-        return self._driver.read()
+        if self.read_uv() * self.divider < self.least_mv * 1000:
+            raise GaugeFault("supply below %d mV" % self.least_mv)
+        return self.driver.read()
 
     def __getattr__(self, name):
-        return getattr(self._driver, name)
+        return getattr(self.driver, name)

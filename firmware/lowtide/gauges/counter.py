@@ -26,17 +26,17 @@ class Counter:
     keeps = 4
 
     def __init__(self, pin, ticks_ms, ticks_diff, pulses=0, debounce_ms=50):
-        self._ticks_ms, self._ticks_diff = ticks_ms, ticks_diff
-        self._debounce_ms = debounce_ms
+        self.ticks_ms, self.ticks_diff = ticks_ms, ticks_diff
+        self.debounce_ms = debounce_ms
         self._edge_ms = None
-        self._pulses = pulses
+        self.pulses = pulses
         self._count = _LOST
         pin.irq(self._edge, pin.IRQ_FALLING)
 
     def _edge(self, _pin):
-        now_ms, before_ms = self._ticks_ms(), self._edge_ms
+        now_ms, before_ms = self.ticks_ms(), self._edge_ms
         self._edge_ms = now_ms
-        if before_ms is not None and self._ticks_diff(now_ms, before_ms) < self._debounce_ms:
+        if before_ms is not None and self.ticks_diff(now_ms, before_ms) < self.debounce_ms:
             return
         if self._count != _LOST:
             self._count += 1
@@ -64,4 +64,4 @@ class Counter:
         if len(data) == self.keeps:
             self._count = struct.unpack("<i", data)[0]
         if self._count != _LOST:
-            self._count += self._pulses
+            self._count += self.pulses

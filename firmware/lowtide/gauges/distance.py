@@ -30,8 +30,8 @@ class Distance:
     keeps = 0
 
     def __init__(self, trigger, echo, pulse_us, sleep_us, sleep_ms):
-        self._trigger, self._echo, self._pulse_us = trigger, echo, pulse_us
-        self._sleep_us, self._sleep_ms = sleep_us, sleep_ms
+        self.trigger, self.echo, self.pulse_us = trigger, echo, pulse_us
+        self.sleep_us, self.sleep_ms = sleep_us, sleep_ms
 
     def read(self):
         """Return one sample, after 60 ms.
@@ -39,12 +39,12 @@ class Distance:
         Raises:
             GaugeFault: disconnected, out of range (no echo), saturated (nearer than 2 cm).
         """
-        self._trigger(0)
-        self._sleep_ms(_CYCLE_MS)
-        self._trigger(1)
-        self._sleep_us(_TRIGGER_US)
-        self._trigger(0)
-        us = self._pulse_us(self._echo, 1, _MOST_US)
+        self.trigger(0)
+        self.sleep_ms(_CYCLE_MS)
+        self.trigger(1)
+        self.sleep_us(_TRIGGER_US)
+        self.trigger(0)
+        us = self.pulse_us(self.echo, 1, _MOST_US)
         if us == -2:
             raise GaugeFault("disconnected")
         if us < 0:

@@ -36,9 +36,9 @@ class HX711:
     keeps = 0
 
     def __init__(self, clock, data, sleep_ms, irq_off, irq_on, pulses=A_128):
-        self._clock, self._data, self._sleep_ms = clock, data, sleep_ms
-        self._irq_off, self._irq_on = irq_off, irq_on
-        self._pulses = pulses
+        self.clock, self.data, self.sleep_ms = clock, data, sleep_ms
+        self.irq_off, self.irq_on = irq_off, irq_on
+        self.pulses = pulses
         self._awake = False
         self._last = self._same = 0
 
@@ -50,12 +50,12 @@ class HX711:
         """
         if not self._awake:
             # "Reset and Power-Down": PD_SCK low wakes the chip, at input A with gain 128.
-            self._clock(0)
+            self.clock(0)
             self._awake = True
-            self._sleep_ms(_SETTLE_MS)
-            if self._pulses != A_128:
+            self.sleep_ms(_SETTLE_MS)
+            if self.pulses != A_128:
                 self._shift_out()
-                self._sleep_ms(_SETTLE_MS)
+                self.sleep_ms(_SETTLE_MS)
         raw = self._shift_out()
         if raw in (0x7FFFFF, -0x800000):
             raise GaugeFault("saturated")
@@ -68,25 +68,25 @@ class HX711:
     def _shift_out(self):
         # "Serial Interface", figure 2: DOUT low is ready; a bit follows each rising edge.
         wait_ms = _READY_MS
-        while self._data():
+        while self.data():
             if not wait_ms:
                 raise GaugeFault("disconnected")
             wait_ms -= 1
-            self._sleep_ms(1)
+            self.sleep_ms(1)
         raw = 0
-        for _ in range(self._pulses):
-            state = self._irq_off()
-            self._clock(1)
-            self._clock(0)
-            self._irq_on(state)
-            raw = raw << 1 | self._data()
+        for _ in range(self.pulses):
+            state = self.irq_off()
+            self.clock(1)
+            self.clock(0)
+            self.irq_on(state)
+            raw = raw << 1 | self.data()
         # The 25th pulse pulls DOUT high; a line that is stuck low goes on reading 0.
-        over = self._pulses - 24
+        over = self.pulses - 24
         if raw & ((1 << over) - 1) != (1 << over) - 1:
             raise GaugeFault("disconnected")
         return ((raw >> over) ^ 0x800000) - 0x800000
 
     def sleep(self):
         """Power down: PD_SCK high for longer than 60 us ("Reset and Power-Down")."""
-        self._clock(1)
+        self.clock(1)
         self._awake = False

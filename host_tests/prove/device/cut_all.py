@@ -43,7 +43,7 @@ def payloads_of(step, world, kept, image):
     save = Store.save
 
     def noting(store, payload):
-        if store._path.endswith("order.rec"):
+        if store.path.endswith("order.rec"):
             seen.append(bytes(payload))
         return save(store, payload)
 

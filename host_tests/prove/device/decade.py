@@ -80,7 +80,7 @@ def count_changes(meter):
     def counting(store, payload):
         erases = meter.flash.erases
         written = save(store, payload)
-        if written and store._path.endswith("order.rec"):
+        if written and store.path.endswith("order.rec"):
             meter.changes += 1
             meter.change_erases += meter.flash.erases - erases
         return written
