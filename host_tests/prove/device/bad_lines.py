@@ -53,7 +53,7 @@ async def _sends_again_at_once(self, *call, **report):
     try:
         return await _call(self, *call, **report)
     except Fault:
-        self._connection = self._connect(self._config["drs.host"], self._config["drs.port"])
+        self._connection = self.connect(self.config["drs.host"], self.config["drs.port"])
         return await _call(self, *call, **report)
 
 

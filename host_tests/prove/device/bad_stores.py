@@ -26,16 +26,16 @@ def _write(path, data):
 def _remove_before_rename(self, payload):
     if self.load() == payload:
         return False
-    _write(self._path + ".tmp", _frame(self, payload))
-    if self._path.split("/")[-1] in os.listdir(ROOT):
-        os.remove(self._path)
-    os.rename(self._path + ".tmp", self._path)
+    _write(self.path + ".tmp", _frame(self, payload))
+    if self.path.split("/")[-1] in os.listdir(ROOT):
+        os.remove(self.path)
+    os.rename(self.path + ".tmp", self.path)
     return True
 
 
 def _no_crc(self):
     try:
-        with open(self._path, "rb") as f:
+        with open(self.path, "rb") as f:
             data = f.read()
     except OSError:
         return None
