@@ -59,7 +59,8 @@ image: $(READY) ## build/BOARD.img, the flash volume of BOARD=, with the root ce
 flash: $(READY) port ## write MicroPython (FIRMWARE=, its SHA256=) and the volume to the board on PORT=
 	@test -n "$(FIRMWARE)" || { echo "say which MicroPython: FIRMWARE=file.bin (README)"; exit 2; }
 	@$(PY) -m tools.flash --port $(PORT) --board $(BOARD) --firmware $(FIRMWARE) $(CERTS) \
-	  $(addprefix --sha256 ,$(SHA256)) $(addprefix --flash-mib ,$(FLASH_MIB)) $(if $(DRY),--dry-run)
+	  $(addprefix --defaults ,$(DEFAULTS)) $(addprefix --sha256 ,$(SHA256)) \
+	  $(addprefix --flash-mib ,$(FLASH_MIB)) $(if $(DRY),--dry-run)
 
 deploy: $(READY) port ## bring the firmware to the board on PORT=: what changed, all or nothing
 	@$(PY) -m tools.deploy --port $(PORT) --board $(BOARD) $(CERTS)
