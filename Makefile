@@ -65,10 +65,11 @@ flash: $(READY) port ## write MicroPython (FIRMWARE=, its SHA256=) and the volum
 deploy: $(READY) port ## bring the firmware to the board on PORT=: what changed, all or nothing
 	@$(PY) -m tools.deploy --port $(PORT) --board $(BOARD) $(CERTS)
 
-dev: $(READY) port ## run the agent on the board on PORT= from this computer's files; nothing is written
+dev: $(READY) port ## run the agent on the board on PORT= from this computer's files; nothing is written (Ctrl-] leaves)
 	@$(PY) -m tools.port $(PORT)
 	@$(PY) -m tools.image stage --board $(BOARD) --out build/dev-$(BOARD)
-	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" repl
+	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" \
+	  repl umount reset
 
 hil: $(READY) port ## test the board on PORT=; it is deployed to, reset and put to sleep
 	@$(PY) -m tools.port $(PORT)
