@@ -59,21 +59,25 @@ image: $(READY) ## build/BOARD.img, the flash volume of BOARD=, with the root ce
 flash: $(READY) port ## write MicroPython (FIRMWARE=, its SHA256=) and the volume to the board on PORT=
 	@test -n "$(FIRMWARE)" || { echo "say which MicroPython: FIRMWARE=file.bin (README)"; exit 2; }
 	@$(PY) -m tools.flash --port $(PORT) --board $(BOARD) --firmware $(FIRMWARE) $(CERTS) \
-	  $(addprefix --sha256 ,$(SHA256)) $(addprefix --flash-mib ,$(FLASH_MIB)) $(if $(DRY),--dry-run)
+	  $(addprefix --defaults ,$(DEFAULTS)) $(addprefix --sha256 ,$(SHA256)) \
+	  $(addprefix --flash-mib ,$(FLASH_MIB)) $(if $(DRY),--dry-run)
 
 deploy: $(READY) port ## bring the firmware to the board on PORT=: what changed, all or nothing
 	@$(PY) -m tools.deploy --port $(PORT) --board $(BOARD) $(CERTS)
 
-dev: $(READY) port ## run the agent on the board on PORT= from this computer's files; nothing is written
+dev: $(READY) port ## run the agent on the board on PORT= from this computer's files; nothing is written (Ctrl-] leaves)
+	@$(PY) -m tools.port $(PORT)
 	@$(PY) -m tools.image stage --board $(BOARD) --out build/dev-$(BOARD)
-	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" repl
+	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" \
+	  repl umount reset
 
 hil: $(READY) port ## test the board on PORT=; it is deployed to, reset and put to sleep
-	@test -e $(PORT) || { echo "there is no port $(PORT)"; exit 2; }
+	@$(PY) -m tools.port $(PORT)
 	@LOWTIDE_PORT=$(PORT) LOWTIDE_BOARD=$(BOARD) LOWTIDE_CERT="$(CERT)" LOWTIDE_TLS=$(TLS) \
 	  LOWTIDE_WIFI="$(WIFI)" $(PY) -m pytest -v -rfs --tb=short host_tests/hil
 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
+	@$(PY) -m tools.port $(PORT)
 	@$(PY) -m mpremote connect $(PORT) resume repl
 
 settings:

@@ -176,7 +176,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(console, "CONNECT_S", 2)
-    monkeypatch.setattr(console, "_UNDER_WAY_S", 0.05)
+    monkeypatch.setattr("tools.device._UNDER_WAY_S", 0.05)
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     bench = Bench(tmp_path, capsys)

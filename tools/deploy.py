@@ -2,7 +2,8 @@
 
 The code goes into a folder of its own, beside the one that runs. Each file is written beside its
 place, read back, and renamed; `boot.py`, which points to the folder, is the last one. A cable
-pulled before that leaves the old version, which the watchdog starts a minute later.
+pulled before that leaves the old version, which the watchdog starts a minute later. Then the
+board is reset, and its console is asked what runs.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from tools import image
 from tools.boards import facts
+from tools.device import DeviceError, started
 from tools.firmware_file import OLDEST
 from tools.prompt import BoardError, Target, sha256
 
@@ -94,6 +96,43 @@ def check_fits(target, board):
         raise BoardError(f"the board is a {described!r}, {board.name} is for {meant}: see BOARD=")
 
 
+def what_runs(port, line):
+    """Wait for the agent of a board that was just reset; return a line about it.
+
+    Args:
+        port, line: where it is, and that opened.
+
+    Raises:
+        BoardError: what was deployed does not answer.
+    """
+    from lowtide import VERSION
+
+    try:
+        console = started(port, line)
+        try:
+            status = console.job("status")
+        finally:
+            console.leave()
+    except DeviceError as e:
+        raise BoardError(
+            f"what is on the board does not run: {e}; mend it, or take the version before, and"
+            " deploy again"
+        ) from None
+    if status["version"] != VERSION:
+        raise BoardError(
+            f"{port}: {status['version']} answers, not {VERSION}: it is frozen into the board's"
+            " MicroPython, flash another one"
+        )
+    state = ""
+    if status["safe_mode"]:
+        state = ", in safe mode after three crashes; `reboot` leaves it"
+    elif status["missing"]:
+        state = f", not set up: {status['missing']}"
+    elif status["power"] == "battery":
+        state = ", for ten seconds, then it sleeps"
+    return f"Lowtide {VERSION} answers on {port}{state}; next: make console PORT={port}"
+
+
 def main(argv=None):
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="tools.deploy", description=__doc__)
@@ -111,10 +150,14 @@ def main(argv=None):
             check_fits(target, board)
             deploy(target, files, say, records)
         finally:
-            target.restart()
+            line = target.restart_on_line()
+        say(what_runs(args.port, line))
     except (BoardError, FileNotFoundError, ValueError) as e:
         print(f"deploy: {e}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("deploy: interrupted; the same command again goes on", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -1,10 +1,12 @@
 """A board's serial console in JSON mode, as a client: one command, one answer."""
 
-import errno
+import contextlib
 import json
 import time
 
 import serial
+
+from tools.port import why
 
 _TRY_S = 1
 _QUIET_S = 0.1
@@ -12,12 +14,16 @@ _QUIET_S = 0.1
 # faster than a board at a millisecond a byte reads them.
 _PIECE = 32
 _PIECE_S = 0.04
-_NOT_OPENED = {
-    errno.ENOENT: "no such port; is the board plugged in?",
-    errno.EACCES: "no permission; your user belongs in the port's group (often dialout)",
-    errno.EAGAIN: "in use by another program; close its console",
-    errno.EBUSY: "in use by another program; close its console",
-}
+# From a reset to the first answer. An uplink that is due at once may keep the console for long.
+_START_S = 60
+_REOPEN_S = 0.2
+_LAST_S = 2
+# What a board does on the network may take 45 s, and wait for an uplink of as long.
+JOB_S = 60
+_UNDER_WAY_S = 2
+# What a board says that has an uplink under way, or no memory beside it; nothing was done then.
+_BUSY = ("under way", "after the uplink")
+_AT_PROMPT = "MicroPython's own prompt answers"
 
 
 class DeviceError(Exception):
@@ -29,7 +35,7 @@ class Refused(DeviceError):
 
 
 class Stopped(DeviceError):
-    """Whoever uses the console wants no more of it."""
+    """Whoever uses the console wants no more of it, or the agent has ended."""
 
 
 class Device:
@@ -42,18 +48,19 @@ class Device:
         exclusive: nobody else may have the port open meanwhile.
         stopped: `() -> bool`, asked while waiting; once true `Stopped` is raised.
         heard: `(line)`, called with each line of log as it comes.
+        line: the port, where it is open already.
 
     Raises:
         DeviceError: the port cannot be opened, or no Lowtide answers on it.
     """
 
-    def __init__(self, port, timeout_s=30, exclusive=False, stopped=None, heard=None):
+    def __init__(self, port, timeout_s=30, exclusive=False, stopped=None, heard=None, line=None):
         self._port = port
         try:
-            self._serial = serial.Serial(port, 115200, timeout=0.2, exclusive=exclusive)
+            self._serial = line or serial.Serial(port, 115200, exclusive=exclusive)
+            self._serial.timeout = 0.2
         except (OSError, ValueError) as e:
-            why = _NOT_OPENED.get(getattr(e, "errno", None), str(e))
-            raise DeviceError(f"{port}: {why}") from e
+            raise DeviceError(f"{port}: {why(port, e)}") from e
         self._timeout_s = timeout_s
         self._stopped = stopped or bool
         self._heard = heard
@@ -61,8 +68,9 @@ class Device:
         self.said = []
         try:
             self._json_on()
-        except DeviceError:
-            self.close()
+        except BaseException:
+            # It may come to read what was sent.
+            self.leave()
             raise
 
     def _json_on(self):
@@ -86,12 +94,18 @@ class Device:
 
     def _silence(self):
         if any(line.startswith(">>>") for line in self.said):
-            return "MicroPython's own prompt answers; reset the board, or deploy Lowtide to it"
+            return f"{_AT_PROMPT}; reset the board, or deploy Lowtide to it"
         return f"no answer in {self._timeout_s} s; is it powered? reset it and try again"
 
     def close(self):
         """Let the port go."""
         self._serial.close()
+
+    def leave(self):
+        """Let the port go, the console as its next user, who may be a person, expects it."""
+        with contextlib.suppress(DeviceError):
+            self.command("json off", timeout_s=_LAST_S)
+        self.close()
 
     def command(self, line, shown=None, timeout_s=None):
         """Send one command and return its answer; `shown` stands for it in errors (secrets).
@@ -106,6 +120,17 @@ class Device:
         if not answer["ok"]:
             raise Refused(f"{shown or line}: {answer['error']}")
         return answer
+
+    def job(self, line, shown=None, timeout_s=JOB_S):
+        """Return the answer to a command, given again while the board is busy with an uplink."""
+        end = time.monotonic() + JOB_S
+        while True:
+            try:
+                return self.command(line, shown, timeout_s)
+            except Refused as e:
+                if not any(text in str(e) for text in _BUSY) or time.monotonic() > end:
+                    raise
+            time.sleep(_UNDER_WAY_S)
 
     def _send(self, text):
         data = text.encode()
@@ -158,3 +183,47 @@ class Device:
         self.said.append(text)
         if self._heard:
             self._heard(text)
+
+
+def started(port, line=None):
+    """Return the console of a board that was just reset, as soon as its agent answers.
+
+    `line`: the port, if it is open: then nothing that the board says is missed.
+
+    Raises:
+        DeviceError: the agent does not answer; the text has what the board said last.
+    """
+    said = []
+
+    def heard(text):
+        said.append(text)
+        if ended := _ended(said):
+            raise Stopped(f"{port}: {ended}")
+
+    end = time.monotonic() + _START_S
+    while True:
+        left_s = max(_TRY_S, round(end - time.monotonic()))
+        try:
+            return Device(port, left_s, exclusive=True, heard=heard, line=line)
+        except Stopped:
+            raise
+        except DeviceError as e:
+            if time.monotonic() > end:
+                last = " / ".join(filter(None, said[-3:]))
+                raise DeviceError(f"{e}; it said last: {last}" if last else str(e)) from e
+        # USB of the chip's own goes with each reset, and comes back.
+        line = None
+        time.sleep(_REOPEN_S)
+
+
+def _ended(said):
+    """Return what has ended the agent, "" if nothing has: a traceback, once it is whole."""
+    place = ""
+    for line in said:
+        if line.startswith('File "'):
+            place = line
+        elif place:
+            return f"{line} ({place})"
+        elif line.startswith(">>>"):
+            return _AT_PROMPT
+    return ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from tools import image
 from tools.boards import facts
 from tools.firmware_file import read
+from tools.port import seen
 
 _BAUD = 460800
 
@@ -65,6 +66,9 @@ def flash(board, firmware_path, args):
         print("  not compared with anything: give SHA256=, from where you got the file")
     flash_mib = board.toml["flash_mib"]
     if not args.dry_run:
+        wrong = seen(args.port)
+        if wrong:
+            raise FlashError(f"{args.port}: {wrong}")
         found = flash_mib_on(board.chip, args.port, args.esptool)
         if found != (args.flash_mib or flash_mib):
             raise FlashError(
@@ -73,12 +77,14 @@ def flash(board, firmware_path, args):
             )
     blocks, offset = block_count(firmware, args.flash_mib or flash_mib)
     volume = args.out / f"{board.name}.img"
-    image.build(board, volume, args.cert, block_count=blocks, offset=offset)
+    image.build(board, volume, args.cert, args.defaults, block_count=blocks, offset=offset)
     parts = [board.chip.flash_offset, firmware_path, offset, volume]
     parts = [hex(part) if isinstance(part, int) else part for part in parts]
     command = esptool(board.chip, args.port, *args.esptool, "write-flash", *parts)
     print(shlex.join(command), flush=True)
-    if not args.dry_run and subprocess.run(command).returncode:
+    if args.dry_run:
+        print(f"a dry run: nothing was written to {args.port}, nor was it opened")
+    elif subprocess.run(command).returncode:
         raise FlashError("esptool failed: the flash is half written; run this again")
 
 
@@ -91,6 +97,7 @@ def main(argv=None):
     parser.add_argument("--sha256", help="what the file's must be")
     parser.add_argument("--flash-mib", type=int, help="where it is not the board's usual size")
     parser.add_argument("--cert", action="append", default=[], type=Path, metavar="FILE")
+    parser.add_argument("--defaults", type=Path, help="settings, a JSON object in a file")
     parser.add_argument("--out", default=Path("build"), type=Path, help="folder for the volume")
     parser.add_argument("--dry-run", action="store_true", help="print the command, write nothing")
     parser.add_argument("--esptool", action="append", default=[], help="an option for esptool")

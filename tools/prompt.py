@@ -10,7 +10,8 @@ import time
 import serial
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
-from serial.tools import list_ports
+
+from tools.port import why
 
 _WAIT_S = 60
 _TRY_S = 2
@@ -97,11 +98,7 @@ class Target:
         try:
             self._open()
         except (TransportError, serial.SerialException):
-            there = ", ".join(p.device for p in list_ports.comports()) or "none"
-            raise BoardError(
-                f"cannot open {port}: in use, or not there (USB of the chip's own is gone while "
-                f"it sleeps); ports: {there}"
-            ) from None
+            raise BoardError(f"{port}: {why(port)}") from None
         self._stop_program(say)
         self.run(_DEVICE % _WATCHDOG_MS)
 
@@ -194,11 +191,19 @@ class Target:
 
     def leave(self, source):
         """Run `source`, which ends this prompt, and let the port go."""
+        self._end(source)
+        self._transport.close()
+
+    def restart_on_line(self):
+        """Reset the board; return the port, still open, so that no word of the start is lost."""
+        self._end("machine.reset()")
+        return self._transport.serial
+
+    def _end(self, source):
         with contextlib.suppress(TransportError, OSError):
             self._transport.exec_raw_no_follow(source)
             # Else closing the port may take back what is not sent yet.
             self._transport.serial.flush()
-        self._transport.close()
 
 
 def sha256(content):

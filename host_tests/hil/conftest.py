@@ -8,7 +8,7 @@ import pytest
 
 from tools import image, prompt
 from tools.boards import facts
-from tools.device import Device
+from tools.device import started
 from tools.virtual_board.driver import eventually
 
 PORT = os.environ.get("LOWTIDE_PORT", "")
@@ -60,9 +60,8 @@ class Bench:
     def console(self):
         """Return the agent's console; a prompt that was open ends with a reset."""
         self.let_go()
-        eventually(lambda: os.path.exists(PORT))
-        device = Device(PORT)
-        self._open.append(device.close)
+        device = started(PORT)
+        self._open.append(device.leave)
         return device
 
     def let_go(self):

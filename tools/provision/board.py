@@ -1,21 +1,13 @@
 """One board on its port: what is done to it, over its console."""
 
-import contextlib
 import json
-import time
 
-from tools.device import Device, DeviceError, Refused
+from tools.device import JOB_S, Device, DeviceError, Refused
 from tools.provision.settings import SERIAL, is_secret
 
 # What the service knows a device by: whoever changes it registers anew.
 IDENTITY = (SERIAL, "device.model", "lwa.client_id")
 CONNECT_S = 15
-# What a board does on the network may take 45 s, and wait for an uplink of as long.
-_JOB_S = 60
-_UNDER_WAY_S = 2
-_LAST_S = 2
-# What a board says that has an uplink under way, or no memory beside it; nothing was done then.
-_BUSY = ("under way", "after the uplink")
 SELFTEST_STEPS = 7
 _UNCONFIGURED = ": FAILED: not set: "
 # What the console takes in one line, in bytes.
@@ -97,16 +89,9 @@ class Board:
             self.read()
             raise
 
-    def job(self, line, shown=None, timeout_s=_JOB_S):
+    def job(self, line, shown=None, timeout_s=JOB_S):
         """Return the answer to a command, given again while the board is busy with an uplink."""
-        end = time.monotonic() + _JOB_S
-        while True:
-            try:
-                return self.device.command(line, shown, timeout_s)
-            except Refused as e:
-                if not any(text in str(e) for text in _BUSY) or time.monotonic() > end:
-                    raise
-            time.sleep(_UNDER_WAY_S)
+        return self.device.job(line, shown, timeout_s)
 
     def selftest(self):
         """Run the self-test. Return what it could not test and why, "" if that was nothing.
@@ -126,10 +111,7 @@ class Board:
     def close(self):
         """Let the port go."""
         if self.device:
-            # For the next one at this console, who may be a person.
-            with contextlib.suppress(DeviceError):
-                self.device.command("json off", timeout_s=_LAST_S)
-            self.device.close()
+            self.device.leave()
 
 
 def _as_shown(secret):
