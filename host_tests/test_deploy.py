@@ -291,7 +291,7 @@ def test_a_board_on_a_battery_and_one_in_safe_mode_say_so(start, capsys):
         ", in safe mode after three crashes; `reboot` leaves it; next"
         in (deployed(board, capsys)[1])
     )
-    settings = {"lwa.client_id": "c", "lwa.refresh_token": "Atzr|", "slot.id": "s"}
+    settings = {"lwa.client_id": "c", "lwa.refresh_token": "Atzr|of-a-test", "slot.id": "s"}
     settings |= {"wifi.ssid": "x", "power.mode": "battery"}
     settings |= dict.fromkeys(("drs.host", "lwa.host", "ntp.host"), "127.0.0.1")
     settings |= dict.fromkeys(("drs.port", "lwa.port", "ntp.port"), 9)

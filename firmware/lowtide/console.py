@@ -19,11 +19,6 @@ LEAVE = "sleep reboot"
 _ALONE = const("status measure why log selftest sleep reboot")
 # Modules that are loaded for a command and not kept: the network needs their heap.
 _SELDOM = const("calibrate register selftest settings wipe")
-# What follows these is not echoed: the secrets, and the code in the address of a registration.
-_HIDDEN = [b"code="]
-for name in names():
-    if point(name)[0] == SECRET:
-        _HIDDEN.append(name.encode())
 _LONGEST = const(-20)
 
 
@@ -42,6 +37,11 @@ class Console:
         self._json = self._hidden = self._lost = self._key = self.heard = False
         self.line = bytearray()
         self._running = self.leave = None
+        # What follows these is not echoed: secrets, and the code in a registration's address.
+        self._secrets = [b"code="]
+        for name in names():
+            if point(name)[0] == SECRET:
+                self._secrets.append(name.encode())
 
     async def run(self, reader):
         """Serve commands from `reader` (an asyncio stream) for ever."""
@@ -103,7 +103,7 @@ class Console:
             line.append(byte)
             if 31 < byte < 127:
                 self._say("*" if self._hidden else chr(byte))
-                for word in _HIDDEN:
+                for word in self._secrets:
                     if word in line[_LONGEST:]:
                         self._hidden = True
 
