@@ -45,7 +45,7 @@ class App:
         self.kept = kept_by[driver.keeps :]
         # The forecast's copy in flash, for when RTC memory is lost.
         self._use = Store("/use.rec")
-        if not kept:
+        if not kept_by:
             self.agent.forecast.resume(self._use.load())
         self._links = self._context = None
         self.radio_taken = False

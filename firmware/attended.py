@@ -66,7 +66,8 @@ async def _loop(app):
         if not good and hal.seconds_since(began) >= _GOOD_RUN_S:
             good = True
             hal.clean_end()
-        if console.heard:
+        # A job under way keeps it open, and a while for its answer.
+        if console.heard or app.radio_taken:
             console.heard = False
             heard = hal.ticks_ms()
         await asyncio.sleep(0.1)
@@ -88,6 +89,8 @@ async def _step(app):
         if app.agent.failures > 2 and app.agent.trouble == "out of memory":
             # What is free lies in pieces; a fresh start has it whole.
             app.keep(False)
+            # Its cause may be the network's: no bad start.
+            hal.clean_end()
             hal.reset()
 
 

@@ -21,7 +21,7 @@ gc.threshold(max(4096, gc.mem_free() >> 6))
 try:
     # Else each import of these looks in flash first: 70 reads.
     sys.path[:] = [".frozen"]
-    for name in ("binascii", "json", "machine", "os", "struct", "time"):
+    for name in ["binascii", "json", "machine", "os", "struct", "time"]:
         sys.modules[name] = __import__(name)
     # `make deploy` replaces this file, by rename, last of all.
     sys.path += ["", "/lib"]

@@ -47,9 +47,8 @@ def set_time(unix_s):
     machine.RTC().datetime((year, month, day, 0, hour, minute, second, 0))
 
 
-def ticks_ms():
-    """Return the free-running millisecond count; it wraps: only for `seconds_since`."""
-    return time.ticks_ms()
+# The free-running millisecond count; it wraps: only for `seconds_since`.
+ticks_ms = time.ticks_ms
 
 
 def seconds_since(ticks_ms):
@@ -86,10 +85,11 @@ def kept():
     memory = machine.RTC().memory()
     end = 3 + memory[2]
     try:
-        return memory[3:end].decode(), memory[end:]
+        why = memory[3:end].decode()
     except UnicodeError:
-        # Another program's.
-        return "", b""
+        # A character cut in two, or another program's.
+        why = ""
+    return why, memory[end:]
 
 
 def keep(data, why, radio=False):
@@ -97,11 +97,7 @@ def keep(data, why, radio=False):
 
     Room is for 2,048 bytes, of which the start count and `why` take at most 123.
     """
-    text = bytearray(why.encode())[:120]
-    for at, byte in enumerate(text):
-        # No character is to be cut in two.
-        if byte > 126:
-            text[at] = 63
+    text = why.encode()[:120]
     memory = machine.RTC().memory
     memory(memory()[:1] + bytes((radio, len(text))) + text + data)
 

@@ -55,7 +55,7 @@ class Board:
         image.stage("host", folder, self.certificates)
         config = Config(store.Store(str(folder / "config.rec")))
         for name, value in {**self.settings, **more}.items():
-            change(config, {name: value})
+            change(config, {name: value}, len)
         store.Store(str(folder / "order.rec")).save((rec or Orders(None)).pack())
         if damage:
             damage(folder)

@@ -56,7 +56,7 @@ def test_yaml_makes_no_booleans_of_words(tmp_path):
     [
         ("level.reorder_pct: 61", ("level.reorder_pct", "from 1 to 60")),
         ("level.reorder_pct: many", ("level.reorder_pct", "from 1 to 60")),
-        ("drs.host: https://x", ("drs.host", "without https://")),
+        ("drs.host: https://x", ("drs.host", "no https://")),
         ("power.mode: solar", ("power.mode", "mains or battery")),
         ("wifi.sid: x", ("wifi.sid", "did you mean wifi.ssid?")),
         ("quite.different: x", ("quite.different", "'config' on a board lists them")),

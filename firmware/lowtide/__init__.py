@@ -32,4 +32,4 @@ class Refused(Fault):
 
 
 class Rejected(Fault):
-    """The access token was not accepted; the call was not looked at."""
+    """The call was not looked at: token not accepted, or the connection closed before it."""

@@ -248,9 +248,7 @@ class Agent:
             return _DAY_S, None
         if self.forced:
             return 0, "order"
-        held_s = self.retry_at - now_s
-        if not 0 < held_s <= _BACKOFF_CAP_S:
-            held_s = 0
+        held_s = left_s(now_s, self.retry_at - _BACKOFF_CAP_S, _BACKOFF_CAP_S)
         if self.uplinks >= _DAILY_CAP and self.uplink_day == now_s // _DAY_S:
             held_s = _DAY_S - now_s % _DAY_S
         wait_s, why = left_s(now_s, self.reported_at, _DAY_S), "report"

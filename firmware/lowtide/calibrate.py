@@ -1,17 +1,17 @@
 """`calibrate` leads a person through an empty and a full bin. Loaded only when it is used."""
 
-from lowtide.settings import change
 
+def calibrate(gauge, begun, step):
+    """Take a step; return the answer, `table` in it is to be stored as `gauge.table`.
 
-def calibrate(gauge, config, begun, step):
-    """Take a step; return the answer. `begun` is the caller's to keep between steps.
+    `begun` is the caller's to keep between steps.
 
     `empty` and `full`, in either order, make the calibration of two points. `tare` moves the one
     there is to where the bin is empty now. A gauge that counts is set to 0 by `full`.
 
     Raises:
         ValueError: no such step, or too little between empty and full; nothing changed.
-        GaugeFault: the sensor's own; nothing changed.
+        GaugeFault: the sensor's own; no calibration changed.
     """
     if step == "full" and hasattr(gauge.driver, "refilled"):
         gauge.driver.refilled()
@@ -35,5 +35,4 @@ def calibrate(gauge, config, begun, step):
         table = "%d:0 %d:1000" % (empty[4], full[4])
     else:
         raise ValueError("empty, full or tare?")
-    change(config, {"gauge.table": table})
     return {"table": table}

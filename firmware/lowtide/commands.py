@@ -89,10 +89,8 @@ def do_config(app, rest):
 def _store(app, values, answer):
     from lowtide.settings import change
 
-    if change(app.config, values):
+    if change(app.config, values, app.config_changed):
         answer["forgotten"] = "lwa.refresh_token: register again"
-    for name in values:
-        app.config_changed(name)
 
 
 def do_measure(app, rest):
@@ -112,7 +110,10 @@ def do_calibrate(app, rest):
 
     # A bin in somebody's hands orders nothing: low is confirmed anew from here.
     app.agent.level.fault()
-    return calibrate(app.gauge, app.config, app.begun, rest)
+    answer = calibrate(app.gauge, app.begun, rest)
+    if "table" in answer:
+        _store(app, {"gauge.table": answer["table"]}, answer)
+    return answer
 
 
 def request_order(agent, forced):
@@ -137,6 +138,9 @@ def do_order(app, rest):
         raise ValueError("want order [--now|--test|--cancel]")
     verdict = request_order(app.agent, kinds[rest])
     if not verdict.may:
+        if app.agent.orders.blocked:
+            # The service may think otherwise by now: it is asked at once.
+            app.agent.config_changed("")
         raise ValueError("not ordered: " + verdict.why)
     answer = {"order": "on its way", "why": verdict.why}
     if rest == "--test":
@@ -154,12 +158,13 @@ def do_why(app, rest):
         forecast = "empty in %d days (%d to %s)" % (
             days, agent.forecast.days_left(1), "?" if late is None else late
         )  # fmt: skip
+    confirm = app.config["level.confirm_count"]
     return {
-        "why": "%s; %s" % (verdict.why, forecast or "no forecast yet"),
+        "why": "%s; %s" % (verdict.why, forecast or "no forecast"),
         "level": None if level.permille is None else level.permille / 1000,
         "measured": _iso(agent.measured_at),
         "threshold": app.config["level.reorder_pct"] / 100,
-        "low_readings": "%d of %d" % (level.low_count, app.config["level.confirm_count"]),
+        "low_readings": "%d of %d" % (min(level.low_count, confirm), confirm),
         "forecast": forecast,
         "next_order": _iso(verdict.at_s),
     }

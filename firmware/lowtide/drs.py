@@ -1,7 +1,6 @@
 """The Dash Replenishment Service and Login with Amazon, as Amazon documented them to 2018."""
 
 import json
-import struct
 
 from micropython import const
 
@@ -9,6 +8,8 @@ from lowtide import Fault, Refused, Rejected, dates
 
 _ODD = const("%s: answer not understood")
 _MARGIN_S = const(60)
+# Kept for longer, a token would be thought to come from a clock that was wrong.
+_DAY_S = const(86400)
 _MAX_TOKEN = const(2048)
 
 
@@ -52,13 +53,13 @@ class Drs:
 
     def pack(self, room):
         """Return the access token and its expiry for RTC memory; nothing if over `room` bytes."""
-        data = struct.pack("<I", self._token_until) + self._token.encode()
+        data = self._token_until.to_bytes(4, "little") + self._token.encode()
         return data if self._token_until and len(data) <= room else b""
 
     def resume(self, data):
         """Take back what `pack()` gave. A token that is no longer good costs one refusal."""
         if len(data) > 4:
-            self._token_until = struct.unpack("<I", data[:4])[0]
+            self._token_until = int.from_bytes(data[:4], "little")
             self._token = data[4:].decode()
 
     def close(self):
@@ -77,7 +78,7 @@ class Drs:
             Fault, or one of its kinds: see `lowtide`.
         """
         for last_try in (False, True):
-            if not 0 < self._token_until - self.time_s() <= 86400:
+            if not 0 < self._token_until - self.time_s() <= _DAY_S:
                 form = "grant_type=refresh_token&refresh_token=" + quote(
                     self.config["lwa.refresh_token"]
                 )
@@ -187,7 +188,7 @@ class Drs:
         if self._connection is None:
             raise Fault(name + ": not connected")
         status, headers, body = await self._connection.request(method, target, headers, body)
-        if status != 200 and (status == 429 or not 400 <= status < 500):
+        if status != 200 and (status in [408, 429] or not 400 <= status < 500):
             fault = Fault("%s: answered %d" % (name, status))
             wait = headers.get("retry-after", "")
             if wait.isdigit() and len(wait) < 6:
@@ -228,7 +229,7 @@ class Drs:
             # By a person, meanwhile: the answer is about the old one.
             raise Fault("lwa.refresh_token was changed")
         if status != 200:
-            error = str(answer.get("error"))[:40]
+            error = str(answer.get("error", status))[:40]
             if status == 400 and error == "invalid_grant":
                 revoked = Refused(why)
                 revoked.block = "revoked"
@@ -241,5 +242,5 @@ class Drs:
         if _is_token(rotated) and rotated != config["lwa.refresh_token"]:
             config.update({"lwa.refresh_token": rotated})
         self._token = token
-        self._token_until = self.time_s() + max(expires_in - _MARGIN_S, 1)
+        self._token_until = self.time_s() + max(min(expires_in, _DAY_S) - _MARGIN_S, 1)
         return _is_token(rotated)

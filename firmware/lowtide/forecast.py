@@ -47,8 +47,9 @@ class Forecast:
         """
         use_ppm, spread_ppm, days, since_s, start, settled, last, away_s = self.kept
         if permille < _NOTHING and permille < settled - _FALL:
-            away_s = away_s or now_s
-            if 0 <= now_s - away_s < _AWAY_S:
+            # Not the first of them, nor was the clock set since: then it lasts longer.
+            away_s = away_s if 0 <= now_s - away_s < _LONGEST_S else now_s
+            if now_s - away_s < _AWAY_S:
                 self.kept = self.kept[:-1] + (away_s,)
                 raise GaugeFault("container lifted")
             settled, since_s = permille, 0

@@ -11,12 +11,14 @@ import ssl
 
 from micropython import const
 
-from lowtide import Fault, Insecure
+from lowtide import Fault, Insecure, Rejected
 
 _PIECE = const(512)
 # Of one answer, all of it; the longest that is due, two tokens, has 4.5 KB.
 _MAX = const(8192)
 _MAX_FIELDS = const(40)
+# What is kept of a line until its end comes: nothing longer is of use here (RFC 9110, 5.4).
+_MAX_LINE = const(512)
 # mbedTLS's own codes lie below this; above it are errno and, on the ESP32, DNS's -202. Of those,
 # a line that broke and the peer's goodbye; every other one is a refusal.
 _MBEDTLS = const(-0x1000)
@@ -55,17 +57,16 @@ class Connection:
     def __init__(self, context, host, port, timeout_s):
         self.context, self.host, self.port, self.timeout_s = context, host, port, timeout_s
         self._reader = self._writer = None
-        self._proven = False
+        self.proven = False
 
     async def request(self, method, target, headers, body=b""):
         """Send one request, return `(status, headers, body)`; header names in lower case.
 
         Raises:
             Insecure: certificate, name or protocol do not check out; nothing was sent.
+            Rejected: the server has closed the connection since; nothing was sent.
             Fault: time-out, broken line, or an answer that is not HTTP or too long.
         """
-        if self._proven and self._writer is None:
-            raise Fault("%s closed the connection" % self.host)
         try:
             return await asyncio.wait_for(
                 self._exchange(method, target, headers, body), self.timeout_s
@@ -88,14 +89,14 @@ class Connection:
         text = " ".join(str(e).split()) or "closed"
         is_value = isinstance(e, ValueError)
         code = is_value or e.errno  # a failed look-up has text there
-        if self._proven:
+        if self.proven:
             if is_value:
                 text = "answer cut short, too long or not HTTP/1.1"
         # MicroPython refuses a certificate with ValueError, CPython with an SSLError that is one
         # too; anything else in TLS is an OSError with mbedTLS's code, or an SSLError.
         elif (
             is_value
-            or (isinstance(code, int) and code < _MBEDTLS and code not in (_CONN_EOF, _GOODBYE))
+            or (isinstance(code, int) and code < _MBEDTLS and code not in [_CONN_EOF, _GOODBYE])
             or "EOF" not in (getattr(e, "reason", None) or "EOF")
         ):
             what, cure = "certificate", "/certs"
@@ -110,23 +111,24 @@ class Connection:
         return Fault("%s: %s" % (self.host, text))
 
     async def _exchange(self, method, target, headers, body):
-        if self._writer is None:
+        if not self.proven:
             gc.collect()
             self._reader, self._writer = await asyncio.open_connection(
                 self.host, self.port, ssl=self.context, server_hostname=self.host
             )
         writer = self._writer
         out = bytearray(("%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, target, self.host)).encode())
-        if not self._proven:
+        if not self.proven:
             # MicroPython shakes hands, or refuses to, at the first write.
             writer.write(out)
             await writer.drain()
-            self._proven = True
+            self.proven = True
             out = bytearray()
         # What the peer has said by now answers no request of ours.
         try:
-            await asyncio.wait_for(self._reader.read(1), 0.01)
-            raise ValueError
+            if writer:
+                await asyncio.wait_for(self._reader.read(1), 0.01)
+            raise Rejected("%s closed, or spoke unasked" % self.host)
         except asyncio.TimeoutError:
             pass
         # One buffer, one TLS record; pieces joined as text would need a 2 KB token four times.
@@ -152,7 +154,7 @@ class Connection:
             status = int(number)
             fields = await self._fields()
         coding, length = fields.get("transfer-encoding", ""), fields.get("content-length", "")
-        if status in (204, 304):
+        if status in [204, 304]:
             content = b""
         elif length.isdigit() and not coding:
             content = await self._take(int(length))
@@ -190,6 +192,8 @@ class Connection:
 
     async def _line(self):
         while b"\r\n" not in self._buffer:
+            # The last byte may be half of the end.
+            self._buffer = self._buffer[:_MAX_LINE] + self._buffer[_MAX_LINE:][-1:]
             await self._fill()
         line, _, self._buffer = self._buffer.partition(b"\r\n")
         if line and not 31 < min(line) <= max(line) < 127:
@@ -199,15 +203,16 @@ class Connection:
     async def _take(self, size):
         if not 0 <= size <= _MAX:
             raise ValueError
-        # Pieces, put together once: a buffer that grows needs its size twice, in one piece.
-        parts = []
-        while size:
+        # All its room at once: pieces of a slow line, one byte each, would take 64 times as much.
+        content, end = bytearray(size), 0
+        while end < size:
             if not self._buffer:
                 await self._fill()
-            parts.append(self._buffer[:size])
-            self._buffer = self._buffer[size:]
-            size -= len(parts[-1])
-        return b"".join(parts)
+            piece = self._buffer[: size - end]
+            self._buffer = self._buffer[len(piece) :]
+            start, end = end, end + len(piece)
+            content[start:end] = piece
+        return content
 
     async def _fill(self):
         data = await self._reader.read(_PIECE)

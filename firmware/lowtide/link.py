@@ -48,7 +48,7 @@ class Link:
         except (OSError, Fault) as e:
             if plausible:
                 return 0
-            raise Fault("no time, so no TLS: SNTP: %s" % e)
+            raise Fault("no time, so no TLS: check ntp.host: %s" % e)
         moved_s = now_s - self.agent.time_s() if plausible else 0
         self.set_time(now_s)
         return moved_s
@@ -60,7 +60,7 @@ class Link:
     async def _join(self):
         config, radio = self.agent.config, self.radio
         radio.start(config["wifi.static"].split())
-        if self.bssid and await self._joined(_REJOIN_S):
+        if any(self.bssid) and await self._joined(_REJOIN_S):
             return
         # Another place or another access point: look for the strongest. A hidden one is not seen.
         self.bssid = radio.strongest(config["wifi.ssid"])
@@ -109,6 +109,6 @@ class Link:
         since_s = int.from_bytes(data[40:44], "big") - _NTP_TO_UNIX - earliest_s
         # Whichever era it is: the next one begins in 2036 (RFC 4330, section 3).
         since_s &= 0xFFFFFFFF
-        if since_s >> 31:
+        if since_s >> 30:
             raise Fault("implausible time")
         return earliest_s + since_s

@@ -152,7 +152,9 @@ class Orders:
                 return Verdict(False, "rule 10: an order is open")
             return Verdict(True, "rule 10: by hand", now_s)
         if at_s:
-            at_s = max(at_s, now_s, self.attempt_at + self.config["order.min_interval_s"])
+            at_s, next_s = max(at_s, now_s), self.attempt_at + self.config["order.min_interval_s"]
+            why = why if next_s <= at_s else "rule 8: too soon after the last attempt"
+            at_s = max(at_s, next_s)
         return Verdict(at_s == now_s, why, at_s)
 
     def _in_window(self, now_s):
@@ -171,21 +173,18 @@ class Orders:
         if state == "shipped":
             return "rule 7: shipped; needs a refill", 0
         if state == "cancelled":
-            return self._after_cancel(now_s)
+            if self.lapsed:
+                why, times, at_s = "rule 6: lapsed", self.lapses, now_s
+            else:
+                hold_s = self.config["order.cancel_hold_s"]
+                why, times, at_s = "rule 5: cancelled", self.cancels, self.cancelled_at + hold_s
+            return (why, at_s) if times < 2 else (why + " twice; needs a refill", 0)
         if self.askable() and state != "in_progress":
             return "rule 2: an order is open", 0
         at_s = self.horizon_at
         if at_s:
             at_s += self.config["order.horizon_s"]
         return "rule 7: no news of the order", at_s
-
-    def _after_cancel(self, now_s):
-        if self.lapsed:
-            why, times, at_s = "rule 6: lapsed", self.lapses, now_s
-        else:
-            hold_s = self.config["order.cancel_hold_s"]
-            why, times, at_s = "rule 5: cancelled", self.cancels, self.cancelled_at + hold_s
-        return (why, at_s) if times < 2 else (why + " twice; needs a refill", 0)
 
     def askable(self):
         """Whether GetOrderInfo can be asked: an open order, an id, and not refused for 3 days."""
@@ -216,7 +215,7 @@ class Orders:
 
     def subscription(self, subscribed):
         """SubscriptionInfo answered: True, False, or None where it does not list the slot."""
-        if self.blocked not in (_REVOKED, _NO_SUCH_SLOT):
+        if self.blocked not in [_REVOKED, _NO_SUCH_SLOT]:
             self.blocked = _FREE if subscribed else _UNSUBSCRIBED
             if subscribed is None:
                 self.blocked = _NOT_LISTED

@@ -50,6 +50,9 @@ async def _register(rest, app, link, api):
     if "uri" not in begun or not rest.startswith(begun["uri"]):
         raise ValueError("no registration begun there: register URI first")
     await link.up(True)
+    # First: a power cut in between then leaves a device that tries an old token once more, and not
+    # one that has a new token and waits for it.
+    app.config_changed("lwa.refresh_token")
     # The code goes on as it stood in the address.
     form = "grant_type=authorization_code&code=%s&redirect_uri=%s&code_verifier=%s" % (
         fields["code"], quote(begun["uri"]), begun["verifier"]
@@ -64,8 +67,6 @@ async def _register(rest, app, link, api):
             slot = next(iter(slots)) if len(slots) == 1 else ""
             config.update({"slot.id": slot})
     finally:
-        # What the old token or slot blocked is free again, and nobody goes on with them.
-        app.config_changed("lwa.refresh_token")
         app.config_changed("slot.id")
     answer = {"slots": slots, "slot": slot}
     if not slot:

@@ -15,8 +15,8 @@ _ID = const("d")
 _POINTS = const("g")
 _MORE = {
     SECRET: ", at least 8 or none",
-    _HOST: ", without https:// or port",
-    _NET: ": four addresses (own, mask, gateway, DNS) or none",
+    _HOST: ", no https://, no port",
+    _NET: ": own address, mask, gateway and DNS, or none",
     _URL: ", https://...",
     _POINTS: ": RAW:PERMILLE, two or more, or none",
     _ID: " of A-Z a-z 0-9 + _ -",
@@ -66,23 +66,24 @@ def _is_written(kind, text):
                 return False
         return len(numbers) == 16 and text.count(" ") == 3
     if kind == _POINTS and text:
-        return _are_points(text.split())
+        return _are_points(text)
     return min(text or " ") >= " " and (kind != _ID or _is_id(text))
 
 
-def _are_points(texts):
+def _are_points(text):
     # As `gauge` takes them; two of one level would be that level for ever.
     raws, levels = set(), set()
-    for text in texts:
+    points = text.split()
+    for each in points:
         try:
-            raw, permille = map(int, text.split(":"))
+            raw, permille = map(int, each.split(":"))
         except ValueError:
             return False
         if not (0 <= permille <= 1000 and abs(raw) >> 31 == 0):
             return False
         raws.add(raw)
         levels.add(permille)
-    return len(raws) == len(texts) and len(levels) > 1
+    return len(raws) == len(points) and len(levels) > 1
 
 
 def _is_id(text):
@@ -93,8 +94,11 @@ def _is_id(text):
     return True
 
 
-def change(config, values):
+def change(config, values, heal):
     """Check and store several settings, all or none; they are in flash when this returns.
+
+    `heal(name)` is told of each first: if power goes between the two, a device tries once too
+    often, and does not wait for what it has.
 
     Return true if the registration was forgotten: its stage is fixed, so it goes with a change
     of that.
@@ -110,6 +114,8 @@ def change(config, values):
     forgotten = checked.get(_STAGE, stage) != stage and config[_TOKEN] and _TOKEN not in values
     if forgotten:
         checked[_TOKEN] = ""
+    for name in checked:
+        heal(name)
     config.update(checked)
     return forgotten
 
@@ -143,5 +149,5 @@ def about(name):
         found["want"], found["default"] = want(name), point(name)[1]
     except ValueError:
         if "help" not in found:
-            raise ValueError("no such command or setting; see 'help' and 'config'")
+            raise ValueError("no such command or setting; see 'help', 'config'")
     return found

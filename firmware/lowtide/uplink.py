@@ -30,8 +30,7 @@ class Uplink:
 
     def resume(self, data):
         """Take back `pack()`; nothing is as good as no memory of them."""
-        bssid = data[:_BSSID_SIZE]
-        self.link.bssid = bssid if any(bssid) else b""
+        self.link.bssid = data[:_BSSID_SIZE]
         self.api.resume(data[_BSSID_SIZE:])
 
     async def run(self):

@@ -46,7 +46,7 @@ def again(settings):
 
 def put(settings, name, value):
     """Set one, as a person does."""
-    change(settings, {name: value})
+    change(settings, {name: value}, len)
 
 
 def bad_choices(name):
@@ -74,7 +74,7 @@ def bad_values(name):
         return bad_choices(name)
     if name == "wifi.static":
         bad = ["x", "192.168.1.9", NET + " 1.1.1.1", NET.replace("9", "900"), NET + " ", 5, None]
-        return bad + [NET.replace(" ", "  "), NET.replace(".", ",")], "four addresses"
+        return bad + [NET.replace(" ", "  "), NET.replace(".", ",")], "own address, mask"
     point = POINTS[name]
     if point[0] == INT:
         low, high = point[2], point[3]
@@ -164,16 +164,16 @@ def test_a_setting_of_a_newer_firmware_is_kept_for_it():
 
 def test_several_settings_are_taken_in_one_write_or_none_of_them():
     settings = config()
-    change(settings, {"slot.id": "a", "drs.port": "8443", "level.reorder_pct": 30})
+    change(settings, {"slot.id": "a", "drs.port": "8443", "level.reorder_pct": 30}, len)
     assert settings.store.writes == 1
     assert [again(settings)[n] for n in ("slot.id", "drs.port")] == ["a", 8443]
     before = settings.store.payload
     for bad in ({"drs.port": 0}, {"no.such": 1}, {"power.mode": []}, {1: 2}):
         values = {"slot.id": "b", "slot.unit": "c"}
         values.update(bad)
-        raises(ValueError, change, settings, values)
+        raises(ValueError, change, settings, values, len)
     settings.store.broken = True
-    raises(OSError, change, settings, {"slot.id": "b", "slot.unit": "c"})
+    raises(OSError, change, settings, {"slot.id": "b", "slot.unit": "c"}, len)
     assert settings.store.payload == before
     assert settings["slot.id"] == "a"
 
@@ -189,14 +189,14 @@ def test_a_file_of_a_newer_frame_is_not_written_over():
 
 def test_a_change_of_the_stage_forgets_the_token_and_nothing_else():
     settings = config()
-    assert not change(settings, {"device.stage": "live"})
+    assert not change(settings, {"device.stage": "live"}, len)
     assert settings["lwa.refresh_token"] == SECRETS[2]
-    assert change(settings, {"device.stage": "test"})
+    assert change(settings, {"device.stage": "test"}, len)
     assert settings["lwa.refresh_token"] == ""
     assert settings["lwa.client_secret"] == SECRETS[1]
     assert SECRETS[2] not in settings.store.payload.decode()
     # With a token of its own, the stage is that token's.
-    assert not change(settings, {"device.stage": "trial", "lwa.refresh_token": "Atzr|other"})
+    assert not change(settings, {"device.stage": "trial", "lwa.refresh_token": "Atzr|other"}, len)
     assert again(settings)["lwa.refresh_token"] == "Atzr|other"
 
 

@@ -163,6 +163,17 @@ def test_a_command_that_takes_nothing_more_is_not_done_with_more():
     assert terminal.console.leave is None
 
 
+def test_an_order_typed_while_blocked_has_the_service_asked_at_once():
+    terminal = Terminal()
+    terminal.device.talk()
+    terminal.device.agent.orders.blocked = BLOCKS.index("unsubscribed")
+    assert terminal.device.agent.uplink_due() is None
+    assert "unsubscribed" in terminal.ask("order --now")["error"]
+    assert terminal.device.agent.uplink_due() == "report"
+    terminal.device.talk()
+    assert terminal.ask("status")["blocked"] is None
+
+
 def test_sleep_and_reboot_leave_the_loop():
     for command in ("sleep", "reboot"):
         terminal = Terminal()
@@ -176,6 +187,16 @@ def test_a_time_that_cannot_be_stored_is_refused():
     for year in (b"1999", b"2107", b"9999"):
         assert not terminal.ask(b"time " + year + b"-01-01T00:00:00Z")["ok"], year
     assert terminal.device.clock() == T0
+
+
+def test_why_names_the_rule_that_holds_an_order_back_a_day():
+    terminal = Terminal(Device().order())
+    terminal.device.refill().low()
+    why = terminal.ask("why")
+    assert why["why"].startswith("rule 8: ")
+    assert why["next_order"] == dates.iso(T0 + DAY)
+    assert "rule 8: " in terminal.ask("order")["error"]
+    assert terminal.device.wait(DAY).low() and terminal.ask("why")["why"].startswith("rule 2: ")
 
 
 def test_why_names_no_time_in_the_past():
@@ -202,7 +223,7 @@ def test_order_reads_the_level_again_though_it_was_low():
 def test_a_host_is_a_name_and_no_url():
     terminal = Terminal()
     for value in ("https://example.org", "example.org:443", "a b"):
-        assert "without https://" in terminal.ask("config drs.host " + value)["error"], value
+        assert "no https://" in terminal.ask("config drs.host " + value)["error"], value
 
 
 def test_several_settings_in_one_line_are_set_all_or_none():

@@ -208,6 +208,15 @@ def test_a_hand_on_the_scale_at_the_end_of_each_day_teaches_nothing():
     assert abs(world.forecast.days_left() - permille // 40) <= 1
 
 
+def test_a_clock_that_is_set_ends_no_wait_for_a_lifted_container():
+    # Off for a while, and the bin in the sink: at power-on the clock says 2000, then the time.
+    world = Bin(steady).live(5)
+    raises(GaugeFault, world.forecast.reading, 0, 946684805)
+    for quarter in range(48):
+        raises(GaugeFault, world.forecast.reading, 0, world.now_s + quarter * 900)
+    world.forecast.reading(0, world.now_s + 12 * HOUR)
+
+
 def test_a_hand_that_leaves_a_nearly_empty_bin_has_not_lifted_it():
     forecast = Forecast()
     for permille in (60, 60, 500, 30, 30):
@@ -259,7 +268,10 @@ def test_a_clock_that_jumps_teaches_nothing_and_stops_nothing():
         world.forecast.reading(world.content // 1000, world.now_s)
         assert world.forecast.days_left() == before[0]
         raises(GaugeFault, world.forecast.reading, 0, world.now_s + 1)
-        world.forecast.reading(0, world.now_s - 365 * DAY)
+        # Half a day by the clock that is: a jump is none.
+        raises(GaugeFault, world.forecast.reading, 0, world.now_s - 365 * DAY)
+        raises(GaugeFault, world.forecast.reading, 0, world.now_s)
+        world.forecast.reading(0, world.now_s + DAY // 2)
         world.use = lambda hour: 5
         world.live(40)
         assert abs(world.forecast.days_left() - world.content // 120000) <= 2

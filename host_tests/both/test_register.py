@@ -35,6 +35,7 @@ class App:
 
     async def grant(self, form, _why):
         """As `drs.Drs`."""
+        self.healed = list(self.changed)
         self.forms.append(form)
         if self.fails:
             raise self.fails.pop()
@@ -147,6 +148,16 @@ def test_an_address_of_no_registration_is_refused():
     refusal = "?error=access_denied&error_description=Not+now"
     error = str(raises(ValueError, app.type, BACK + refusal))
     assert error == "access_denied: Not now"
+
+
+def test_what_the_old_token_blocked_is_free_before_the_new_one_is_in_flash():
+    # The other way round, a power cut between the two leaves a device that waits for ever.
+    app = App()
+    app.type(BACK)
+    app.type(BACK + "?code=x")
+    assert app.healed == ["lwa.refresh_token"]
+    # And in the end nobody goes on with what the old one opened.
+    assert app.changed[1:] == ["slot.id"]
 
 
 def test_a_network_that_fails_leaves_the_registration_to_be_tried_again():
