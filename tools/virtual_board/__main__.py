@@ -4,7 +4,6 @@ import argparse
 import datetime
 import fcntl
 import http.client
-import json
 import math
 import os
 import re
@@ -13,6 +12,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
+from tools import ready_file
 from tools.virtual_board import flash, shims
 from tools.virtual_board.board import PWRON_RESET, Board, Faults
 from tools.virtual_board.bridge import Bridge, Waker
@@ -148,20 +148,15 @@ def _high_fd(fd: int) -> int:
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
 
 
-def _write_ready(arguments: argparse.Namespace, port: SerialPort) -> None:
-    ready = {"port": port.name, "pid": os.getpid(), "link": str(arguments.link)}
-    making = arguments.ready.with_name(f"{arguments.ready.name}.{os.getpid()}.new")
-    making.write_text(json.dumps(ready))
-    making.replace(arguments.ready)
-
-
 def main() -> int:
     arguments = _arguments()
+    ready_file.drop_stale(arguments.ready)
     waker = Waker()
     try:
         world = _world(arguments, waker)
         flash.prepare(arguments.flash)
         flash_fd = _high_fd(flash.open_alone(arguments.flash))
+        arguments.ready.unlink(missing_ok=True)
         events = Events(arguments.events, world)
         air = Air(arguments.air)
         air.look()
@@ -180,11 +175,12 @@ def main() -> int:
     board = Board(parts, world, peripherals, events, port.send, faults)
     try:
         board.boot(PWRON_RESET)
-        _write_ready(arguments, port)
+        ready_file.write(arguments.ready, {"port": port.name, "link": str(arguments.link)})
         return Bridge(board, port, clock, waker).run()
     finally:
         board.power_off()
         port.close()
+        ready_file.drop_own(arguments.ready)
 
 
 if __name__ == "__main__":
