@@ -58,9 +58,61 @@ def test_delay_acts_first_and_answers_late(sim, device):
     assert device.book("requests", "status") == [200, None, 200]
 
 
-def test_slow_answer_arrives_whole(sim, device):
+def test_slow_answer_arrives_whole_and_keeps_the_connection(sim, device):
     sim.faults({"path": "/", "action": "slow", "seconds": 0.0001})
-    assert device.replenish().json()["detailCode"] == "STANDARD_ORDER_PLACED"
+    answer = device.replenish()
+    assert answer.json()["detailCode"] == "STANDARD_ORDER_PLACED"
+    assert "connection" not in answer.headers
+    stream = answer.extensions["network_stream"].get_extra_info("client_addr")
+    again = device.replenish()
+    assert again.extensions["network_stream"].get_extra_info("client_addr") == stream
+    assert device.book("requests", "status") == [200, 200, 200]
+
+
+def slowly(sim, *requests):
+    """Send raw requests, the first for a slow answer, each once the answer before begins.
+
+    Return all that came until the service closed the connection.
+    """
+    sim.faults({"path": "/slow", "action": "slow", "seconds": 0.0001})
+    context = ssl.create_default_context(cafile=sim.ready["ca_pem"])
+    address = ("127.0.0.1", int(sim.ready["drs"].rpartition(":")[2]))
+    with (
+        socket.create_connection(address, timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        data = b""
+        for request in requests:
+            secure.sendall(request)
+            data += secure.recv(1)
+        while piece := secure.recv(65536):
+            data += piece
+    return data
+
+
+@pytest.mark.parametrize(
+    "asked", [b"GET /slow HTTP/1.1\r\nConnection: close\r\n\r\n", b"GET /slow HTTP/1.0\r\n\r\n"]
+)
+def test_slow_answer_closes_where_the_client_asks_for_it(sim, asked):
+    head, _, body = slowly(sim, asked).partition(b"\r\n\r\n")
+    assert b"\r\nConnection: close" in head and json.loads(body)
+
+
+def test_slow_answer_to_head_has_no_body_and_what_is_asked_meanwhile_waits(sim):
+    data = slowly(
+        sim,
+        b"HEAD /slow HTTP/1.1\r\n\r\n",
+        b"GET /next HTTP/1.1\r\nConnection: close\r\n\r\n",
+    )
+    first, second, body = data.split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 404 ") and b"Connection: close" not in first
+    assert second.startswith(b"HTTP/1.1 404 ") and b"/next" in body
+
+
+def test_slow_answer_before_requests_that_are_there_already_is_the_last(sim):
+    two = b"GET /slow HTTP/1.1\r\n\r\nGET /next HTTP/1.1\r\n\r\n"
+    head, _, body = slowly(sim, two).partition(b"\r\n\r\n")
+    assert b"\r\nConnection: close" in head and "/slow" in json.loads(body)["message"]
 
 
 def test_faults_are_used_in_order_and_both_token_paths_are_one(sim, device):
@@ -161,7 +213,7 @@ def test_a_certificate_fault_leaves_the_faults_of_paths_alone(sim, device):
 @pytest.mark.parametrize(
     "fault, named",
     [
-        ("x", "[0]"),
+        ("x", "[0]: must"),
         ({"action": "garbage"}, "path"),
         ({"path": "replenish", "action": "garbage"}, "path"),
         ({"path": "/"}, "action"),

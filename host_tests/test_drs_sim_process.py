@@ -175,9 +175,10 @@ def _say(folder, last, *options):
         )
         while not re.search(last, log.read_text(), re.M):
             assert process.poll() is None
+        found = json.loads(ready.read_text())
         process.terminate()
         assert process.wait(20) == 0
-    return json.loads(ready.read_text()), log.read_text()
+    return found, log.read_text()
 
 
 LONG = r"^config .*lwa.refresh_token.*\n"

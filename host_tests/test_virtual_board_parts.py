@@ -1,8 +1,10 @@
 """The virtual board's flash, pins, radio and command line."""
 
 import os
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from virtual_board_kit import console
@@ -215,38 +217,67 @@ def test_what_few_boards_need_is_there_when_it_is_asked_for(start):
 
 
 @pytest.mark.parametrize(
-    "change",
+    "change, named",
     [
-        {"--heap": "lots"},
-        {"--speed": "fast"},
-        {"--time": "yesterday"},
-        {"--cut-after": "0"},
-        {"--fail-reads": "0-3"},
-        {"--fail-reads": "5-3"},
-        {"--fail-reads": "-"},
-        {"--sleep-drift": "-1000000"},
-        {"--flash": "wrong-size"},
-        {"--link": "a-file"},
-        {"--clock-from": "http://127.0.0.1:9"},
-        {"--clock-from": "nonsense"},
-        {"--flash": None},
-        {"--unknown": "1"},
+        ({"--heap": "lots"}, "--heap"),
+        ({"--speed": "fast"}, "--speed"),
+        ({"--time": "yesterday"}, "--time"),
+        ({"--cut-after": "0"}, "--cut-after"),
+        ({"--fail-reads": "0-3"}, "--fail-reads"),
+        ({"--fail-reads": "5-3"}, "--fail-reads"),
+        ({"--fail-reads": "-"}, "--fail-reads"),
+        ({"--sleep-drift": "-1000000"}, "--sleep-drift"),
+        ({"--flash": "wrong-size"}, "wrong-size is not 2097152 bytes"),
+        ({"--flash": "/nodir/x.img"}, "--flash: no such folder: /nodir; make it first"),
+        ({"--flash": "a-file/x.img"}, "--flash: no such folder: a-file; make it first"),
+        ({"--link": "a-file"}, "a-file exists and is not a link"),
+        ({"--link": "/nodir/x"}, "--link: no such folder: /nodir; make it first"),
+        ({"--ready": "/nodir/x"}, "--ready: no such folder: /nodir; make it first"),
+        ({"--events": "/nodir/x"}, "--events: no such folder: /nodir; make it first"),
+        ({"--clock-from": "http://127.0.0.1:9"}, "--clock-from: no simulator at http"),
+        ({"--clock-from": "nonsense"}, "--clock-from: 'nonsense' is not"),
+        ({"--clock-from": "http:///clock"}, "such as http://127.0.0.1:18080"),
+        ({"--clock-from": "http://127.0.0.1:x"}, "such as http://127.0.0.1:18080"),
+        ({"--clock-from": "file://localhost/etc"}, "such as http://127.0.0.1:18080"),
+        ({"--flash": None}, "--flash"),
+        ({"--unknown": "1"}, "--unknown"),
     ],
     ids=str,
 )
-def test_bad_arguments_are_one_line_and_status_2(change, tmp_path):
+def test_bad_arguments_are_one_line_and_status_2(change, named, tmp_path):
     (tmp_path / "wrong-size").write_bytes(b"x")
     (tmp_path / "a-file").write_text("precious")
+    done = run(tmp_path, change)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and named in done.stderr, done.stderr
+    assert (tmp_path / "a-file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("answer", [b"", b"hello\n", b"HTTP/1.0 200 OK\r\n\r\n[]"], ids=str)
+def test_a_clock_from_that_is_no_simulator_is_one_line(answer, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        url = "http://127.0.0.1:%d" % server.getsockname()[1]
+        server.settimeout(60)
+        done = pool.submit(run, tmp_path, {"--clock-from": url})
+        with server.accept()[0] as peer:
+            peer.recv(65536)
+            peer.sendall(answer)
+        done = done.result()
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"virtual_board: --clock-from: no simulator at {url}: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "flash").exists()
+
+
+def run(folder, change):
+    """Run the board with its files in `folder`, until it ends by itself."""
     arguments = {f"--{name}": name for name in ("flash", "link", "level", "ready")} | change
     words = [word for item in arguments.items() if item[1] is not None for word in item]
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "tools.virtual_board", *words],
-        cwd=tmp_path,
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": os.getcwd()},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert (tmp_path / "a-file").read_text() == "precious"

@@ -10,6 +10,7 @@ import time
 
 import uvicorn
 
+from tools import ready_file
 from tools.drs_sim import announce, api, arguments, certs, control
 from tools.drs_sim.bad_certs import BadCertificates
 from tools.drs_sim.courier import Courier
@@ -35,10 +36,11 @@ class _Server(uvicorn.Server):
 def main() -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
     given = arguments.parse()
+    ready_file.drop_stale(given.ready)
     try:
         store = Store(str(given.state))
-        files = certs.prepare(given.state, given.host)
         given.ready.unlink(missing_ok=True)
+        files = certs.prepare(given.state, given.host)
         sockets = [
             _bind(socket.SOCK_STREAM, given.port, given.host),
             _bind(socket.SOCK_STREAM, given.control_port, _LOOPBACK),
@@ -56,8 +58,12 @@ def main() -> int:
     # What is there by now stays; each call leaves little behind: look for garbage less often.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-    asyncio.run(_serve(sim, sockets, files, given))
-    store.close()
+    try:
+        asyncio.run(_serve(sim, sockets, files, given))
+    finally:
+        # Before another simulator can have the books, and write its own.
+        ready_file.drop_own(given.ready)
+        store.close()
     return 0
 
 
@@ -127,7 +133,7 @@ async def _announce(sim, servers, places, files, given):
     """Say where everything is, once it listens."""
     while not all(server.started for server in servers):
         await asyncio.sleep(0.005)
-    announce.write_ready(given.ready, places, files)
+    ready_file.write(given.ready, announce.found(places, files))
     announce.print_places(places, files)
     if given.demo_device:
         announce.print_demo_device(sim, places, files, given.state)

@@ -1,7 +1,6 @@
 """Where everything is: the ready file for programs, some lines for people."""
 
 import json
-import os
 from pathlib import Path
 
 from tools.drs_sim.accounts import UnknownThing
@@ -22,20 +21,16 @@ class Places:
         self.ntp = ntp
 
 
-def write_ready(path: Path, places: Places, files: CertFiles) -> None:
-    """Write the ready file, in one step."""
-    found = {
+def found(places: Places, files: CertFiles) -> dict:
+    """Return what the ready file says."""
+    return {
         "drs": places.service,
         "token": places.token,
         "control": places.control,
         "ntp": places.ntp,
         "ca_pem": str(files.ca_pem),
         "ca_der": str(files.ca_der),
-        "pid": os.getpid(),
     }
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(found) + "\n")
-    temporary.replace(path)
 
 
 def print_places(places: Places, files: CertFiles) -> None:

@@ -35,7 +35,7 @@ class Faulted:
             case "chunked":
                 await self._send_chunks(send)
             case "slow":
-                await self._send_slowly(front)
+                await self._send_slowly(front, scope["method"])
             case "close-during":
                 head, body = answer.head(close=True), answer.body
                 front.write(head + body[: len(body) // 2] if body else head[: len(head) // 2])
@@ -64,14 +64,20 @@ class Faulted:
         await send({"type": "http.response.body", "body": b""})
         self._on_answered()
 
-    async def _send_slowly(self, front):
-        for byte in self._response.head(close=True) + self._response.body:
+    async def _send_slowly(self, front, method):
+        # With a request behind this one already, its cycle is out of reach: then it is the last.
+        cycle = front.cycle if front.is_free and front.cycle.keep_alive else None
+        head = self._response.head(close=cycle is None)
+        for byte in head if method == "HEAD" else head + self._response.body:
             await asyncio.sleep(self._fault["seconds"])
             if front.gone:
                 return
             front.write(bytes((byte,)))
         self._on_answered()
-        front.drop()
+        if cycle is None:
+            front.drop()
+        else:
+            front.finish(cycle)
 
 
 async def _leaves_within(seconds, receive):

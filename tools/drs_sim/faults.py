@@ -8,7 +8,7 @@
 | `close-after` | yes | the connection closes without a byte |
 | `close-during` | yes | the head and half of the body, then the connection closes |
 | `garbage` | yes | bytes that are not HTTP, then the connection closes |
-| `slow` | yes | the answer, `seconds` before each byte, then the connection closes |
+| `slow` | yes | the answer, `seconds` before each byte |
 | `oversize-head` | yes | the answer, with a header of `bytes` |
 | `oversize-body` | yes | the answer, its body filled up with spaces to `bytes` |
 | `chunked` | yes | the answer in chunks of `bytes`, without a length |
@@ -101,7 +101,7 @@ def parse(value) -> list:
 
 
 def _parse(entry, number):
-    fields = Fields(entry, f"[{number}].")
+    fields = Fields(entry, f"[{number}]")
     fault = {
         "action": fields.text("action", choices=_ACTIONS),
         "times": fields.number("times", 1, low=1, whole=True),

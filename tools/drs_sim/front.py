@@ -32,18 +32,22 @@ class Front(HttpToolsProtocol):
 
     def answer(self, data: bytes) -> None:
         """Give a whole answer in one write, where `is_free`; the connection goes on."""
-        cycle = self.cycle
+        if not self.cycle.disconnected:
+            self.transport.write(data)
+        self.finish(self.cycle)
+
+    def finish(self, cycle) -> None:
+        """End an answer that is written; the connection goes on, if the client wants it to."""
         cycle.response_started = cycle.response_complete = True
         if cycle.disconnected:
             return
         cycle.message_event.set()
-        self.transport.write(data)
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
 
     def write(self, data: bytes) -> None:
-        """Put bytes on the wire that HTTP knows nothing of; close the connection afterwards."""
+        """Put bytes on the wire that HTTP knows nothing of; `finish` or `drop` afterwards."""
         self.transport.write(data)
 
     def drop(self) -> None:

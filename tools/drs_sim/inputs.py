@@ -15,7 +15,7 @@ class Fields:
     """The fields of one JSON object, taken one by one; `done` refuses what is left over."""
 
     def __init__(self, value, where: str = ""):
-        self._where = where
+        self._prefix = where and f"{where}."
         if not isinstance(value, dict):
             raise BadInput(f"{where or 'body'}: must be a JSON object")
         self._left = dict(value)
@@ -62,7 +62,7 @@ class Fields:
 
     def error(self, name: str, problem: str) -> BadInput:
         """Return the error for a field."""
-        return BadInput(f"{self._where}{name}: {problem}")
+        return BadInput(f"{self._prefix}{name}: {problem}")
 
     def _take(self, name, default):
         if name in self._left:

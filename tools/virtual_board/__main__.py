@@ -3,14 +3,16 @@
 import argparse
 import datetime
 import fcntl
-import json
+import http.client
 import math
 import os
 import re
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
+from tools import ready_file
 from tools.virtual_board import flash, shims
 from tools.virtual_board.board import PWRON_RESET, Board, Faults
 from tools.virtual_board.bridge import Bridge, Waker
@@ -83,6 +85,20 @@ def _ppm(text: str) -> float:
     return ppm
 
 
+def _url(text: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(text)
+        is_one = parts.scheme == "http" and parts.hostname and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the `control` of a simulator's ready file, such as "
+            "http://127.0.0.1:18080"
+        )
+    return text
+
+
 def _arguments() -> argparse.Namespace:
     parser = _Parser(prog="virtual_board", description="A virtual ESP32 behind a serial port.")
     parser.add_argument("--flash", type=Path, required=True, help="2 MiB littlefs image")
@@ -90,7 +106,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--level", type=Path, required=True, help="amount in the bin, 0.0 to 1.0")
     parser.add_argument("--ready", type=Path, required=True, help="JSON file, written when ready")
     parser.add_argument("--heap", type=_heap, default="128k")
-    parser.add_argument("--clock-from", metavar="CONTROL_URL", help="follow a simulator's clock")
+    parser.add_argument(
+        "--clock-from", type=_url, metavar="CONTROL_URL", help="follow a simulator's clock"
+    )
     parser.add_argument("--speed", type=_speed, help="of the calendar (default 1)")
     parser.add_argument("--time", type=_unix_time, help="start of the calendar (default now)")
     parser.add_argument("--sleep-drift", type=_ppm, default=0, metavar="PPM")
@@ -101,6 +119,10 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.clock_from and (arguments.speed is not None or arguments.time is not None):
         parser.error("--clock-from excludes --speed and --time")
+    for name in ("flash", "link", "ready", "events"):
+        path = getattr(arguments, name)
+        if path and not path.parent.is_dir():
+            parser.error(f"--{name}: no such folder: {path.parent}; make it first")
     if arguments.link.exists() and not arguments.link.is_symlink():
         parser.error(f"{arguments.link} exists and is not a link")
     return arguments
@@ -110,9 +132,11 @@ def _world(arguments: argparse.Namespace, waker: Waker) -> World:
     if arguments.clock_from:
         try:
             follower = ClockFollower(arguments.clock_from, waker.wake)
-        except OSError as e:
+        except (OSError, ValueError, http.client.HTTPException) as e:
+            why = " ".join(str(e).split())  # it may quote lines of whoever is there instead
             raise OSError(
-                f"no simulator at {arguments.clock_from}: start `make sim` first ({e})"
+                f"--clock-from: no simulator at {arguments.clock_from}: "
+                f"start `make sim` first ({why})"
             ) from e
         follower.start()
         return follower.world
@@ -124,20 +148,15 @@ def _high_fd(fd: int) -> int:
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
 
 
-def _write_ready(arguments: argparse.Namespace, port: SerialPort) -> None:
-    ready = {"port": port.name, "pid": os.getpid(), "link": str(arguments.link)}
-    making = arguments.ready.with_name(f"{arguments.ready.name}.{os.getpid()}.new")
-    making.write_text(json.dumps(ready))
-    making.replace(arguments.ready)
-
-
 def main() -> int:
     arguments = _arguments()
+    ready_file.drop_stale(arguments.ready)
     waker = Waker()
     try:
         world = _world(arguments, waker)
         flash.prepare(arguments.flash)
         flash_fd = _high_fd(flash.open_alone(arguments.flash))
+        arguments.ready.unlink(missing_ok=True)
         events = Events(arguments.events, world)
         air = Air(arguments.air)
         air.look()
@@ -156,11 +175,12 @@ def main() -> int:
     board = Board(parts, world, peripherals, events, port.send, faults)
     try:
         board.boot(PWRON_RESET)
-        _write_ready(arguments, port)
+        ready_file.write(arguments.ready, {"port": port.name, "link": str(arguments.link)})
         return Bridge(board, port, clock, waker).run()
     finally:
         board.power_off()
         port.close()
+        ready_file.drop_own(arguments.ready)
 
 
 if __name__ == "__main__":
