@@ -171,7 +171,7 @@ def records(board, defaults_file=None):
             try:
                 if config.point(name)[0] == settings.SECRET:
                     raise ValueError(f"{name}: a secret does not belong into an image")
-                settings.change(made, {name: value})
+                settings.change(made, {name: value}, heal=lambda name: None)
             except ValueError as e:
                 raise ImageError(f"a default of {board.name}: {e}") from None
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}

@@ -66,7 +66,7 @@ class Board:
             if path.endswith(".mpy")
         }
         config = Config(store.Store(str(stage / "config.rec")))
-        change(config, settings)
+        change(config, settings, heal=lambda name: None)
         store.Store(str(stage / "order.rec")).save(Orders(None).pack())
         noting = (_DEVICE / "noting.py").read_text() if notes else ""
         (stage / "main.py").write_text(noting + main)
