@@ -37,6 +37,14 @@ class Waking(Board):
         """Power on in an air that can be spoiled."""
         super().start("--air", str(self.air), *options)
 
+    def other_program(self, source):
+        """Run `source`, which starts the board anew, at MicroPython's prompt."""
+        self.console.close()
+        port = str(self.bench.folder / "board")
+        mpremote = [sys.executable, "-m", "mpremote", "connect", port, "resume"]
+        subprocess.run([*mpremote, "exec", "--no-follow", source], check=True, timeout=60)
+        self.console = self.bench.console()
+
     def spoil_air(self, **what):
         """Change the air, whole; the access point has the name that the board looks for."""
         driver.VirtualBoard.spoil_air(self, ssid="x", **what)
@@ -297,7 +305,7 @@ def test_a_reason_in_another_script_is_kept_and_the_board_starts_again(board):
 
 def test_an_uplink_that_runs_out_of_memory_three_times_starts_the_board_anew(board):
     # So little that the uplink does not fit in beside the console.
-    board.bench._heap = "104k"
+    board.bench._heap = "102k"
     board.flash()
     board.bench.power_on()
     events, end = board.bench.folder / "events", time.monotonic() + HANG_S
@@ -338,14 +346,9 @@ def test_rtc_memory_of_another_program_is_none_of_ours(board):
     board.flash()
     board.start()
     board.until(uplink=None)
-    board.console.close()
-    source = (
+    board.other_program(
         r"import machine; machine.RTC().memory(b'\x00\x00\x14' + b'\xff' * 40); machine.reset()"
     )
-    port = str(board.bench.folder / "board")
-    mpremote = [sys.executable, "-m", "mpremote", "connect", port, "resume"]
-    subprocess.run([*mpremote, "exec", "--no-follow", source], check=True, timeout=60)
-    board.console = board.bench.console()
     assert board.until(uplink=None)["state"] == "none"
 
 
@@ -365,12 +368,9 @@ def test_what_was_learned_of_the_use_outlives_rtc_memory_of_another_layout(board
     board.flash(damage=lambda folder: Store(str(folder / "use.rec")).save(learned.pack()))
     board.start()
     board.until(uplink=None)
-    board.console.close()
-    port = str(board.bench.folder / "board")
-    mpremote = [sys.executable, "-m", "mpremote", "connect", port, "resume"]
-    source = r"import machine; machine.RTC().memory(b'\x00\x00\x00' + b'x' * 90); machine.reset()"
-    subprocess.run([*mpremote, "exec", "--no-follow", source], check=True, timeout=60)
-    board.console = board.bench.console()
+    board.other_program(
+        r"import machine; machine.RTC().memory(b'\x00\x00\x00' + b'x' * 90); machine.reset()"
+    )
     assert board.console.command("why")["forecast"] is not None
 
 

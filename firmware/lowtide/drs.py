@@ -89,7 +89,8 @@ class Drs:
                 break
             except Rejected:
                 self.close()
-                if last_try:
+                # Not for its token: then it is for the next wake.
+                if last_try or self._token_until:
                     raise
         try:
             now_s = dates.parse_http(headers.get("date") or headers.get("x-amz-date") or "")

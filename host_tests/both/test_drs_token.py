@@ -63,6 +63,17 @@ def test_a_token_rejected_twice_ends_the_wake():
     assert len(service.asked) == 4
 
 
+def test_a_connection_that_ends_before_the_call_is_not_opened_again_in_this_wake():
+    service = connected(Rejected("closed, or spoke unasked"), subscribed()[-1])
+    service.drs.close()
+    service.opened.clear()
+    fails(Rejected, service.drs.subscription())
+    assert len(service.opened) == 1
+    # The token is as good as it was.
+    run(service.drs.subscription())
+    assert service.asked[-1][2] == "/subscriptionInfo" and len(service.opened) == 2
+
+
 def test_a_rejected_token_is_refreshed_in_the_next_wake():
     service = connected(INVALID_TOKEN, *subscribed())
     fails(Rejected, service.drs.replenish(SLOT))
