@@ -62,6 +62,17 @@ def test_the_driver_that_a_board_names_reads_and_has_what_a_gauge_needs(name):
     assert {int(permille) for _, permille in points} >= {0, 1000}
 
 
+def test_the_board_of_the_readme_is_one():
+    text = (image.ROOT / "boards" / "README.md").read_text()
+    (source,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    scale = facts.load("LOWTIDE_SCALE")
+    names = {}
+    exec(compile(source, "board.py", "exec"), names)
+    hal = facts._NotingHal()
+    assert callable(names["gauge"](hal).read)
+    assert {use.pin for use in hal.uses} <= {use.pin for use in scale.uses()}
+
+
 @pytest.fixture
 def broken(tmp_path):
     """Make a copy of a board with changes to its files; return what the checker says."""

@@ -26,7 +26,8 @@ def calibrate(gauge, begun, step):
     elif step in ["empty", "full"]:
         begun[step] = raws
         if "empty" not in begun or "full" not in begun:
-            return {"raw": raws[4], "next": "the other end"}
+            other = "full" if step == "empty" else "empty"
+            return {"raw": raws[4], "next": "calibrate " + other}
         empty, full = begun.pop("empty"), begun.pop("full")
         # One sample at either side may be an outlier.
         noise = max(full[7] - full[1], empty[7] - empty[1])

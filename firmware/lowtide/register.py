@@ -75,11 +75,11 @@ async def _register(rest, app, link, api):
 
 
 def _link(config, begun, uri):
+    if not uri.startswith("http") or " " in uri:
+        raise ValueError("want register URI: one of the profile's Allowed Return URLs")
     for name in ["wifi.ssid", "lwa.client_id", "device.model", "device.serial"]:
         if not config[name]:
             raise ValueError("set %s first" % name)
-    if not uri.startswith("http") or " " in uri:
-        raise ValueError("want register URI: one of the profile's Allowed Return URLs")
     begun["uri"], begun["verifier"] = uri, _base64url(os.urandom(32))
     device = {"device_model": config["device.model"], "serial": config["device.serial"]}
     if config["device.stage"] != "live":

@@ -86,7 +86,7 @@ def test_empty_and_full_that_are_no_different_are_refused_and_begin_anew():
         bench.driver.noise = noise[1]
         assert not bench.at(124000, "calibrate full")["ok"]
         assert bench.device.config["gauge.table"] == ""
-        assert bench.at(512000, "calibrate full")["next"]
+        assert bench.at(512000, "calibrate full")["next"] == "calibrate empty"
 
 
 def test_tare_moves_the_calibration_to_where_the_bin_is_empty_now():
