@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 import sys
 import time
@@ -34,7 +33,7 @@ class _Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; return the exit status."""
+    """Run until a signal ends it; return the exit status."""
     given = arguments.parse()
     ready_file.drop_stale(given.ready)
     try:
@@ -84,7 +83,7 @@ async def _serve(sim, sockets, files, given):
         service.should_exit = desk.should_exit = True
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ready_file.ending_signals():
         loop.add_signal_handler(number, stop)
     await loop.create_datagram_endpoint(lambda: SntpServer(sim.clock.now_ms), sock=ntp_socket)
     sim.tick()
