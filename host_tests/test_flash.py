@@ -165,7 +165,7 @@ def test_a_boards_defaults_are_in_its_volume_and_it_counts_as_new(tmp_path):
             '{"lwa.client_secret": "x"}',
             "lwa.client_secret: a secret does not belong into an image",
         ),
-        ('{"slot.color": "red"}', "unknown setting"),
+        ('{"slot.unitt": "cup"}', ".json: slot.unitt: unknown setting; did you mean slot.unit?"),
         ('{"slot.capacity": 0}', "slot.capacity: want a whole number from 1"),
         ("[1]", "want a JSON object"),
         ("nonsense", "want a JSON object"),
