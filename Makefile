@@ -49,8 +49,9 @@ board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ct
 	  --clock-from $$($(PY) -c 'import json; print(json.load(open("build/sim.json"))["control"])')
 
 port:
-	@test -n "$(PORT)" || { echo "say which port: make $(MAKECMDGOALS) PORT=/dev/ttyUSB0\
-	 BOARD=$(patsubst host,ESP32_GENERIC,$(BOARD)), or PORT=build/board"; exit 2; }
+	@test -n "$(PORT)" || { echo "say which port: make $(MAKECMDGOALS) PORT=/dev/ttyUSB0$(if \
+	$(filter console provision,$(MAKECMDGOALS)),, BOARD=$(patsubst host,ESP32_GENERIC,$(BOARD))), or PORT=build/board"; \
+	exit 2; }
 
 image: $(READY) ## build/BOARD.img, the flash volume of BOARD=, with the root certificates CERT=
 	@$(PY) -m tools.image build --board $(BOARD) --out build/$(BOARD).img $(CERTS) \

@@ -353,6 +353,23 @@ def test_make_itself_says_what_is_wrong_with_a_port(tmp_path, target):
     assert done.stderr.startswith(f"{plain}: not a serial port\n")
 
 
+def test_a_port_that_is_not_there_says_how_to_get_one(tmp_path):
+    # Where the virtual board's is, `make board` makes it, whatever else was left there.
+    link = tmp_path / "board"
+    assert port.seen(str(link)).startswith("no such port; start 'make board' first")
+    link.symlink_to(tmp_path / "gone")
+    assert port.seen(str(link)).startswith("no such port; start 'make board' first")
+    assert port.seen("/dev/tty-none").startswith("no such port; is the board plugged in?")
+
+
+@pytest.mark.parametrize("target", ["console", "provision"])
+def test_a_target_that_takes_no_board_asks_for_none(target):
+    done = subprocess.run(["make", "-s", target], capture_output=True, text=True, cwd=image.ROOT)
+    assert done.stdout == (
+        f"say which port: make {target} PORT=/dev/ttyUSB0, or PORT=build/board\n"
+    )
+
+
 def test_a_port_says_why_it_cannot_be_opened(start, tmp_path, monkeypatch):
     board = start()
     assert not port.seen(str(board.link)) and not port.seen("rfc2217://127.0.0.1:9")
@@ -370,7 +387,7 @@ def test_a_port_says_why_it_cannot_be_opened(start, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_is_said_in_one_line(start, tmp_path):
-    port = str(tmp_path / "tty")
+    port = "/dev/tty-none"
     assert cli("--port", port, "--board", "nope")[1].startswith("deploy: no board 'nope'")
     status, error = cli("--port", port, "--board", "host")
     assert status == 1

@@ -331,7 +331,7 @@ def test_what_is_not_right_leaves_the_flash_alone(tmp_path, firmware, chip, how,
 def test_a_port_that_is_not_there_is_no_matter_of_the_boot_button(tmp_path, firmware):
     status, _, error = run(tmp_path, firmware)
     assert status == 1
-    assert error.startswith(f"flash: {tmp_path}/tty: no such port; is the board plugged in?")
+    assert error.startswith(f"flash: {tmp_path}/tty: no such port; ")
 
 
 def test_a_dry_run_prints_the_command_and_opens_no_port(tmp_path, firmware):
