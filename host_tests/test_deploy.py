@@ -57,17 +57,22 @@ class Pulled(Exception):
 
 
 def run(board, files, pull_after=None, records=()):
-    """Deploy; return what it said. `pull_after` so many lines the line goes dead."""
+    """Deploy; return what it said. `pull_after` so many files the line goes dead."""
     said = []
+    target = prompt.Target(str(board.link), said.append)
+    put, left = target.put, pull_after
 
-    def say(line):
-        said.append(line)
-        if len(said) == pull_after:
-            raise Pulled
+    def counted(*args):
+        nonlocal left
+        put(*args)
+        if pull_after:
+            left -= 1
+            if not left:
+                raise Pulled
 
-    target = prompt.Target(str(board.link), say)
+    target.put = counted
     try:
-        deploy.deploy(target, image.layout(files), say, records)
+        deploy.deploy(target, image.layout(files), said.append, records)
     except Pulled:
         target._transport.close()
         return said
@@ -107,6 +112,8 @@ def test_an_update_sends_what_changed_and_the_next_one_removes_what_is_left(star
     said = run(board, staged["9.9.9"])
     (new,) = {name for name in listing(board) if name.startswith("fw-")} - {old}
     assert sent(said) == [f"/{new}/lowtide/__init__.mpy", "/boot.py"]
+    code = [name for name in image.layout(staged["9.9.9"]) if name.startswith("fw-")]
+    assert said[2] == f"{len(code) - 1} files copied on the board" and len(said) == 4
     assert version(board) == "9.9.9"
     assert run(board, staged["9.9.9"])[0] == f"removed /{old}, of an older version"
     assert [name for name in listing(board) if name.startswith("fw-")] == [new]
@@ -154,18 +161,19 @@ def test_a_cable_pulled_leaves_the_old_version_and_the_watchdog_starts_it(
 ):
     # 1: everything is there but boot.py.
     code = [name for name in image.layout(staged["9.9.9"]) if name.startswith("fw-")]
-    lines = max(1, int(len(code) * share))
+    files = max(1, int(len(code) * share))
     monkeypatch.setattr(prompt, "_WATCHDOG_MS", 2000)
     board = start()
     run(board, staged[staged["old"]])
     assert version(board) == staged["old"]
     record = read_image(board.flash)["order.rec"]
-    run(board, staged["9.9.9"], pull_after=lines)
+    run(board, staged["9.9.9"], pull_after=files)
     board.wait_for("wdt")
     assert version(board) == staged["old"]
     said = run(board, staged["9.9.9"])
     assert version(board) == "9.9.9"
-    assert len(said) == len(code) + 2 - lines
+    copied = [int(line.split()[0]) for line in said if line.endswith("copied on the board")]
+    assert sum(copied) + len(sent(said)) == len(code) + 1 - files
     assert read_image(board.flash)["order.rec"] == record
 
 
