@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import socket
 import sys
@@ -124,7 +125,8 @@ def _bind(kind, port, host):
     try:
         bound.bind((host, port))
     except OSError as error:
-        raise OSError(f"port {port} of {host}: {error.strerror}") from error
+        remedy = "; another make sim? stop it" if error.errno == errno.EADDRINUSE else ""
+        raise OSError(f"port {port} of {host}: {error.strerror}{remedy}") from error
     return bound
 
 
