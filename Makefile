@@ -4,6 +4,8 @@ READY := .venv/.ready
 BOARD ?= host
 PORT ?=
 CERT ?=
+# Of the virtual board. `make dev` wants more: the folder that mpremote mounts takes some.
+HEAP ?= 128k
 # Instead of the modules that boot.py has loaded from flash, those of the mounted folder.
 DEV := import sys; sys.path.insert(0, '/remote'); \
   [sys.modules.pop(m) for m in list(sys.modules) if (m + '.').startswith(('hal.', 'lowtide.'))]; \
@@ -45,7 +47,7 @@ board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ct
 	@test -e build/sim.json || { echo "start 'make sim' in another terminal first"; exit 1; }
 	@echo "serial port: $(CURDIR)/build/board"
 	@$(PY) -m tools.virtual_board --flash build/flash.img --link build/board --level build/level \
-	  --heap 128k --ready build/board.json \
+	  --heap $(HEAP) --ready build/board.json \
 	  --clock-from $$($(PY) -c 'import json; print(json.load(open("build/sim.json"))["control"])')
 
 port:
@@ -69,6 +71,7 @@ deploy: $(READY) port ## bring the firmware to the board on PORT=: what changed,
 dev: $(READY) port ## run the agent on the board on PORT= from this computer's files; nothing is written (Ctrl-] leaves)
 	@$(PY) -m tools.port $(PORT)
 	@$(PY) -m tools.image stage --board $(BOARD) --out build/dev-$(BOARD)
+	@$(PY) -m tools.prompt $(PORT)
 	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" \
 	  repl umount reset
 
@@ -79,6 +82,8 @@ hil: $(READY) port ## test the board on PORT=; it is deployed to, reset and put 
 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m tools.port $(PORT)
+	@echo "console of $(PORT): Enter shows the prompt, Ctrl-] leaves; silent? it may sleep:\
+	 press its reset button"
 	@$(PY) -m mpremote connect $(PORT) resume repl
 
 settings:

@@ -209,7 +209,8 @@ def test_a_boot_py_that_is_broken_is_deployed_over(start, tmp_path, staged):
     assert version(board) == "9.9.9"
 
 
-def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, staged):
+def asleep(start, staged):
+    """Return a board that sleeps."""
     board = start()
     run(board, staged[staged["old"]])
     device = Device(str(board.link))
@@ -217,6 +218,11 @@ def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, s
     device.command("sleep")
     board.wait_for("sleep")
     device.close()
+    return board
+
+
+def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, staged):
+    board = asleep(start, staged)
     said = []
 
     def say(line):
@@ -325,31 +331,62 @@ def cli(*arguments):
     return done.returncode, done.stderr
 
 
-def test_leaving_make_dev_starts_the_version_in_flash_again(start, staged):
+class Dev:
+    """Somebody at a terminal in which `make dev` runs."""
+
+    def __init__(self, board):
+        self.terminal, slave = os.openpty()
+        command = ["make", "-s", "dev", f"PORT={board.link}"]
+        self.making = subprocess.Popen(command, stdin=slave, stdout=slave, cwd=image.ROOT)
+        os.close(slave)
+        self.said = b""
+
+    def until(self, text):
+        while text not in self.said:
+            assert select.select([self.terminal], [], [], 30)[0], self.said
+            self.said += os.read(self.terminal, 256)
+        self.said = self.said.partition(text)[2]
+
+    def type(self, keys):
+        os.write(self.terminal, keys)
+
+
+@pytest.fixture
+def make_dev():
+    started = []
+
+    def make_dev(board):
+        started.append(Dev(board))
+        return started[-1]
+
+    yield make_dev
+    for dev in started:
+        dev.making.kill()
+        dev.making.wait()
+        os.close(dev.terminal)
+
+
+def test_leaving_make_dev_starts_the_version_in_flash_again(start, staged, make_dev):
     board = start()
     run(board, staged["9.9.9"])
     before = len(board.events("reset"))
-    master, slave = os.openpty()
-    command = ["make", "-s", "dev", f"PORT={board.link}"]
-    making = subprocess.Popen(command, stdin=slave, stdout=slave, cwd=image.ROOT)
-    os.close(slave)
-
-    def until(text, said=b""):
-        while text not in said:
-            assert select.select([master], [], [], 30)[0], said
-            said += os.read(master, 256)
-
-    try:
-        until(b"lowtide> ")
-        os.write(master, b"status\r")
-        until(f"version: {staged['old']}\r\n".encode())
-        os.write(master, b"\x1d")
-        assert making.wait(30) == 0
-    finally:
-        making.kill()
-        os.close(master)
+    dev = make_dev(board)
+    dev.until(b"lowtide> ")
+    dev.type(b"status\r")
+    dev.until(f"version: {staged['old']}\r\n".encode())
+    dev.type(b"\x1d")
+    assert dev.making.wait(30) == 0
     board.wait_for("reset", before + 1)
     assert version(board) == "9.9.9"
+
+
+def test_make_dev_on_a_board_that_sleeps_waits_for_its_reset_button(start, staged, make_dev):
+    board = asleep(start, staged)
+    dev = make_dev(board)
+    dev.until(b"press its reset button")
+    board.power_off()
+    start()
+    dev.until(b"lowtide> ")
 
 
 @pytest.mark.parametrize("target", ["console", "dev", "hil"])
