@@ -4,7 +4,7 @@ READY := .venv/.ready
 BOARD ?= host
 PORT ?=
 CERT ?=
-# Of the virtual board. `make dev` wants more: the folder that mpremote mounts takes some.
+# Of the virtual board. Registered, it wants more for `make dev`: the mounted folder takes some.
 HEAP ?= 128k
 # Instead of the modules that boot.py has loaded from flash, those of the mounted folder.
 DEV := import sys; sys.path.insert(0, '/remote'); \
