@@ -4,6 +4,8 @@ READY := .venv/.ready
 BOARD ?= host
 PORT ?=
 CERT ?=
+# Of the virtual board. Registered, it wants more for `make dev`: the mounted folder takes some.
+HEAP ?= 128k
 # Instead of the modules that boot.py has loaded from flash, those of the mounted folder.
 DEV := import sys; sys.path.insert(0, '/remote'); \
   [sys.modules.pop(m) for m in list(sys.modules) if (m + '.').startswith(('hal.', 'lowtide.'))]; \
@@ -45,12 +47,13 @@ board: $(READY) ## the virtual board on build/board, beside `make sim`, until Ct
 	@test -e build/sim.json || { echo "start 'make sim' in another terminal first"; exit 1; }
 	@echo "serial port: $(CURDIR)/build/board"
 	@$(PY) -m tools.virtual_board --flash build/flash.img --link build/board --level build/level \
-	  --heap 128k --ready build/board.json \
+	  --heap $(HEAP) --ready build/board.json \
 	  --clock-from $$($(PY) -c 'import json; print(json.load(open("build/sim.json"))["control"])')
 
 port:
-	@test -n "$(PORT)" || { echo "say which port: make $(MAKECMDGOALS) PORT=/dev/ttyUSB0\
-	 BOARD=$(patsubst host,ESP32_GENERIC,$(BOARD)), or PORT=build/board"; exit 2; }
+	@test -n "$(PORT)" || { echo "say which port: make $(MAKECMDGOALS) PORT=/dev/ttyUSB0$(if \
+	$(filter console provision,$(MAKECMDGOALS)),, BOARD=$(patsubst host,ESP32_GENERIC,$(BOARD))), or PORT=build/board"; \
+	exit 2; }
 
 image: $(READY) ## build/BOARD.img, the flash volume of BOARD=, with the root certificates CERT=
 	@$(PY) -m tools.image build --board $(BOARD) --out build/$(BOARD).img $(CERTS) \
@@ -68,6 +71,7 @@ deploy: $(READY) port ## bring the firmware to the board on PORT=: what changed,
 dev: $(READY) port ## run the agent on the board on PORT= from this computer's files; nothing is written (Ctrl-] leaves)
 	@$(PY) -m tools.port $(PORT)
 	@$(PY) -m tools.image stage --board $(BOARD) --out build/dev-$(BOARD)
+	@$(PY) -m tools.prompt $(PORT)
 	@$(PY) -m mpremote connect $(PORT) mount build/dev-$(BOARD) exec --no-follow "$(DEV)" \
 	  repl umount reset
 
@@ -78,6 +82,8 @@ hil: $(READY) port ## test the board on PORT=; it is deployed to, reset and put 
 
 console: $(READY) port ## the serial console of the board on PORT= (Ctrl-] leaves)
 	@$(PY) -m tools.port $(PORT)
+	@echo "console of $(PORT): Enter shows the prompt, Ctrl-] leaves; silent? it may sleep:\
+	 press its reset button"
 	@$(PY) -m mpremote connect $(PORT) resume repl
 
 settings:

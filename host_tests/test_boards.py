@@ -172,6 +172,25 @@ def test_a_drawing_of_before_is_refused(broken):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        (
+            ('"power.mode"', '"power.mod"'),
+            "power.mod: unknown setting; did you mean power.mode?",
+        ),
+        (('"battery"', '"batery"'), "power.mode: want mains or battery"),
+        (
+            ('"power.mode" = "battery"', '"wifi.password" = "of-a-test"'),
+            "wifi.password: a secret does not belong into an image",
+        ),
+    ],
+)
+def test_a_default_that_no_board_takes_is_refused_by_its_name(broken, change, why):
+    lines = broken("LOWTIDE_SCALE", file="board.toml", change=[change])
+    assert lines == [f"board.toml: {why}"]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
         (('"esp32"', '"esp32p4"'), "board.json: no table for mcu 'esp32p4'"),
         (('"0x1000"', '"0"'), "board.json: flash_offset 0 is not the chip's, 0x1000"),
         (('"vendor"', '"seller"'), "board.json: vendor is missing"),
@@ -232,7 +251,8 @@ def test_the_command_says_of_each_board_how_it_is(capsys):
     assert command.main([]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [[name, "ok"] for name in image.known_boards()]
-    assert command.main(["drew"]) == 2
+    with pytest.raises(SystemExit):
+        command.main(["drew"])
 
 
 @pytest.mark.parametrize("chip", CHIPS.values(), ids=lambda chip: chip.name)

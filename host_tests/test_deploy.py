@@ -57,17 +57,22 @@ class Pulled(Exception):
 
 
 def run(board, files, pull_after=None, records=()):
-    """Deploy; return what it said. `pull_after` so many lines the line goes dead."""
+    """Deploy; return what it said. `pull_after` so many files the line goes dead."""
     said = []
+    target = prompt.Target(str(board.link), said.append)
+    put, left = target.put, pull_after
 
-    def say(line):
-        said.append(line)
-        if len(said) == pull_after:
-            raise Pulled
+    def counted(*args):
+        nonlocal left
+        put(*args)
+        if pull_after:
+            left -= 1
+            if not left:
+                raise Pulled
 
-    target = prompt.Target(str(board.link), say)
+    target.put = counted
     try:
-        deploy.deploy(target, image.layout(files), say, records)
+        deploy.deploy(target, image.layout(files), said.append, records)
     except Pulled:
         target._transport.close()
         return said
@@ -107,6 +112,8 @@ def test_an_update_sends_what_changed_and_the_next_one_removes_what_is_left(star
     said = run(board, staged["9.9.9"])
     (new,) = {name for name in listing(board) if name.startswith("fw-")} - {old}
     assert sent(said) == [f"/{new}/lowtide/__init__.mpy", "/boot.py"]
+    code = [name for name in image.layout(staged["9.9.9"]) if name.startswith("fw-")]
+    assert said[2] == f"{len(code) - 1} files copied on the board" and len(said) == 4
     assert version(board) == "9.9.9"
     assert run(board, staged["9.9.9"])[0] == f"removed /{old}, of an older version"
     assert [name for name in listing(board) if name.startswith("fw-")] == [new]
@@ -154,18 +161,19 @@ def test_a_cable_pulled_leaves_the_old_version_and_the_watchdog_starts_it(
 ):
     # 1: everything is there but boot.py.
     code = [name for name in image.layout(staged["9.9.9"]) if name.startswith("fw-")]
-    lines = max(1, int(len(code) * share))
+    files = max(1, int(len(code) * share))
     monkeypatch.setattr(prompt, "_WATCHDOG_MS", 2000)
     board = start()
     run(board, staged[staged["old"]])
     assert version(board) == staged["old"]
     record = read_image(board.flash)["order.rec"]
-    run(board, staged["9.9.9"], pull_after=lines)
+    run(board, staged["9.9.9"], pull_after=files)
     board.wait_for("wdt")
     assert version(board) == staged["old"]
     said = run(board, staged["9.9.9"])
     assert version(board) == "9.9.9"
-    assert len(said) == len(code) + 2 - lines
+    copied = [int(line.split()[0]) for line in said if line.endswith("copied on the board")]
+    assert sum(copied) + len(sent(said)) == len(code) + 1 - files
     assert read_image(board.flash)["order.rec"] == record
 
 
@@ -201,7 +209,8 @@ def test_a_boot_py_that_is_broken_is_deployed_over(start, tmp_path, staged):
     assert version(board) == "9.9.9"
 
 
-def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, staged):
+def asleep(start, staged):
+    """Return a board that sleeps."""
     board = start()
     run(board, staged[staged["old"]])
     device = Device(str(board.link))
@@ -209,6 +218,11 @@ def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, s
     device.command("sleep")
     board.wait_for("sleep")
     device.close()
+    return board
+
+
+def test_a_board_that_sleeps_is_waited_for_and_the_hint_says_what_to_do(start, staged):
+    board = asleep(start, staged)
     said = []
 
     def say(line):
@@ -317,31 +331,62 @@ def cli(*arguments):
     return done.returncode, done.stderr
 
 
-def test_leaving_make_dev_starts_the_version_in_flash_again(start, staged):
+class Dev:
+    """Somebody at a terminal in which `make dev` runs."""
+
+    def __init__(self, board):
+        self.terminal, slave = os.openpty()
+        command = ["make", "-s", "dev", f"PORT={board.link}"]
+        self.making = subprocess.Popen(command, stdin=slave, stdout=slave, cwd=image.ROOT)
+        os.close(slave)
+        self.said = b""
+
+    def until(self, text):
+        while text not in self.said:
+            assert select.select([self.terminal], [], [], 30)[0], self.said
+            self.said += os.read(self.terminal, 256)
+        self.said = self.said.partition(text)[2]
+
+    def type(self, keys):
+        os.write(self.terminal, keys)
+
+
+@pytest.fixture
+def make_dev():
+    started = []
+
+    def make_dev(board):
+        started.append(Dev(board))
+        return started[-1]
+
+    yield make_dev
+    for dev in started:
+        dev.making.kill()
+        dev.making.wait()
+        os.close(dev.terminal)
+
+
+def test_leaving_make_dev_starts_the_version_in_flash_again(start, staged, make_dev):
     board = start()
     run(board, staged["9.9.9"])
     before = len(board.events("reset"))
-    master, slave = os.openpty()
-    command = ["make", "-s", "dev", f"PORT={board.link}"]
-    making = subprocess.Popen(command, stdin=slave, stdout=slave, cwd=image.ROOT)
-    os.close(slave)
-
-    def until(text, said=b""):
-        while text not in said:
-            assert select.select([master], [], [], 30)[0], said
-            said += os.read(master, 256)
-
-    try:
-        until(b"lowtide> ")
-        os.write(master, b"status\r")
-        until(f"version: {staged['old']}\r\n".encode())
-        os.write(master, b"\x1d")
-        assert making.wait(30) == 0
-    finally:
-        making.kill()
-        os.close(master)
+    dev = make_dev(board)
+    dev.until(b"lowtide> ")
+    dev.type(b"status\r")
+    dev.until(f"version: {staged['old']}\r\n".encode())
+    dev.type(b"\x1d")
+    assert dev.making.wait(30) == 0
     board.wait_for("reset", before + 1)
     assert version(board) == "9.9.9"
+
+
+def test_make_dev_on_a_board_that_sleeps_waits_for_its_reset_button(start, staged, make_dev):
+    board = asleep(start, staged)
+    dev = make_dev(board)
+    dev.until(b"press its reset button")
+    board.power_off()
+    start()
+    dev.until(b"lowtide> ")
 
 
 @pytest.mark.parametrize("target", ["console", "dev", "hil"])
@@ -351,6 +396,23 @@ def test_make_itself_says_what_is_wrong_with_a_port(tmp_path, target):
     command = ["make", "-s", target, f"PORT={plain}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=image.ROOT)
     assert done.stderr.startswith(f"{plain}: not a serial port\n")
+
+
+def test_a_port_that_is_not_there_says_how_to_get_one(tmp_path):
+    # Where the virtual board's is, `make board` makes it, whatever else was left there.
+    link = tmp_path / "board"
+    assert port.seen(str(link)).startswith("no such port; start 'make board' first")
+    link.symlink_to(tmp_path / "gone")
+    assert port.seen(str(link)).startswith("no such port; start 'make board' first")
+    assert port.seen("/dev/tty-none").startswith("no such port; is the board plugged in?")
+
+
+@pytest.mark.parametrize("target", ["console", "provision"])
+def test_a_target_that_takes_no_board_asks_for_none(target):
+    done = subprocess.run(["make", "-s", target], capture_output=True, text=True, cwd=image.ROOT)
+    assert done.stdout == (
+        f"say which port: make {target} PORT=/dev/ttyUSB0, or PORT=build/board\n"
+    )
 
 
 def test_a_port_says_why_it_cannot_be_opened(start, tmp_path, monkeypatch):
@@ -370,7 +432,7 @@ def test_a_port_says_why_it_cannot_be_opened(start, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_is_said_in_one_line(start, tmp_path):
-    port = str(tmp_path / "tty")
+    port = "/dev/tty-none"
     assert cli("--port", port, "--board", "nope")[1].startswith("deploy: no board 'nope'")
     status, error = cli("--port", port, "--board", "host")
     assert status == 1

@@ -82,6 +82,14 @@ def test_bad_options_and_faults_are_one_line_and_status_2(tmp_path, options, nam
     assert_ends_at_once(tmp_path, options, named)
 
 
+@pytest.mark.parametrize("option", ["--port", "--control-port"])
+def test_a_port_that_is_taken_has_its_remedy(tmp_path, option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        assert_ends_at_once(tmp_path, [option, number], f"port {number} of 127.0.0.1: Address")
+        assert_ends_at_once(tmp_path, [option, number], "in use; another make sim? stop it")
+
+
 def test_killed_simulator_goes_on_where_it_was(tmp_path):
     sim = Sim(tmp_path, "--time", START, "--paused")
     device = sim.device()

@@ -15,6 +15,14 @@ from tools import ready_file
 from tools.virtual_board.driver import VirtualBoard
 
 
+@pytest.fixture(autouse=True)
+def _hang_up_is_not_ignored():
+    # By those who start here, even where these tests run under nohup.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def start(tool, folder, *options):
     """Run a tool that ends by itself, its ready file in `folder`."""
     return subprocess.run(
@@ -79,7 +87,7 @@ def test_a_number_that_this_process_has_itself_is_of_an_earlier_one(tmp_path):
     assert not ready.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_simulators_is_there_while_it_runs_also_beside_a_second_start(tmp_path, number):
     sim = Sim(tmp_path)
     refused = start("drs_sim", tmp_path, "--state", tmp_path / "state.db")
@@ -90,7 +98,7 @@ def test_the_simulators_is_there_while_it_runs_also_beside_a_second_start(tmp_pa
     assert not ready.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_boards_is_there_while_it_runs_also_beside_a_second_start(tmp_path, number):
     running = VirtualBoard(tmp_path)
     ready = tmp_path / "board.json"
@@ -99,6 +107,15 @@ def test_the_boards_is_there_while_it_runs_also_beside_a_second_start(tmp_path, 
     assert json.loads(ready.read_text())["pid"] == running.process.pid
     assert running.power_off(number) == 0
     assert not ready.exists()
+    # The number of the pty that it led to is soon another program's.
+    assert not os.path.lexists(running.link)
+
+
+def test_a_closed_terminal_ends_nothing_that_nohup_started(monkeypatch):
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_DFL)
+    assert signal.SIGHUP in ready_file.ending_signals()
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN)
+    assert set(ready_file.ending_signals()) == {signal.SIGTERM, signal.SIGINT}
 
 
 def test_at_the_end_the_file_of_another_process_stays(tmp_path):

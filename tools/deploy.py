@@ -52,12 +52,17 @@ def deploy(target, files, say, records=()):
         raise BoardError(f"the flash has {free} bytes left, {need} are needed: remove files")
     # A cut leaves one `.tmp`, which is written over.
     where = {sha: path for path, sha in present.items() if not path.endswith(".tmp")}
-    sent = 0
+    copied = sent = 0
     for path in sorted(missing, key=lambda path: (LAST.index(path) if path in LAST else -1, path)):
         same = where.get(sha256(missing[path]))
         target.put(path, missing[path], same)
-        sent += 0 if same else len(missing[path])
-        say(f"{path}: {'copied on the board' if same else f'{len(missing[path])} bytes sent'}")
+        if same:
+            copied += 1
+        else:
+            sent += len(missing[path])
+            say(f"{path}: {len(missing[path])} bytes sent")
+    if copied:
+        say(f"{copied} files copied on the board")
     say(f"{new[1:]} is on the board, {sent} bytes sent")
     return sent
 

@@ -147,33 +147,49 @@ class ImageError(ValueError):
     """No image was made; the text says why."""
 
 
+def defaults(found, where):
+    """Return settings that a board is to begin with as the firmware keeps them.
+
+    Raises:
+        ImageError: a line, with `where`, for each that is a secret, or that no board takes.
+    """
+    # Over the firmware's own table.
+    from tools.provision.settings import InputError, checked, is_secret, names
+
+    secrets = [
+        f"{where}: {name}: a secret does not belong into an image"
+        for name in found
+        if name in names() and is_secret(name)
+    ]
+    try:
+        return checked(found, where, secrets)
+    except InputError as e:
+        raise ImageError(str(e)) from None
+
+
 def records(board, defaults_file=None):
     """Return the settings that a new volume begins with, as the files that the device keeps.
 
     The board's own (`board.toml`) and those of `defaults_file`, a JSON object. With settings goes
     an order record: a configured device without one counts as one that lost it.
+
+    Raises:
+        ImageError: see `defaults`; or the file holds something else.
     """
-    chosen = dict(board.toml.get("defaults", {}))
+    chosen = defaults(board.toml.get("defaults", {}), "board.toml")
     if defaults_file:
         try:
-            chosen |= dict(json.loads(defaults_file.read_text()))
+            given = dict(json.loads(defaults_file.read_text()))
         except (OSError, TypeError, ValueError) as e:
             raise ImageError(f"{defaults_file}: want a JSON object of settings: {e}") from None
+        chosen |= defaults(given, defaults_file)
     if not chosen:
         return {}
-    # Over the firmware's own code, in a folder for its files.
-    from lowtide import config, orders, settings, store
+    from lowtide import config, orders, store
 
     with tempfile.TemporaryDirectory() as folder:
         store.Store(folder + "/order.rec").save(orders.Orders(None).pack())
-        made = config.Config(store.Store(folder + "/config.rec"))
-        for name, value in sorted(chosen.items()):
-            try:
-                if config.point(name)[0] == settings.SECRET:
-                    raise ValueError(f"{name}: a secret does not belong into an image")
-                settings.change(made, {name: value}, heal=lambda name: None)
-            except ValueError as e:
-                raise ImageError(f"a default of {board.name}: {e}") from None
+        config.Config(store.Store(folder + "/config.rec")).update(dict(sorted(chosen.items())))
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 

@@ -1,5 +1,6 @@
 """Why a serial port cannot be opened, in one line; as a program: exit 2, and that line."""
 
+import argparse
 import errno
 import os
 import stat
@@ -19,6 +20,8 @@ def seen(port):
     if "://" in port:
         # Not a file: pyserial's way to a port of another computer.
         return ""
+    if not os.path.exists(port) and not port.startswith("/dev/"):
+        return "no such port; start 'make board' first (a real board's begins with /dev/)"
     if not os.path.exists(port):
         there = ", ".join(each.device for each in list_ports.comports()) or "none"
         return (
@@ -37,9 +40,11 @@ def why(port, error=None):
     return seen(port) or str(error)
 
 
-def main(argv):
+def main(argv=None):
     """Say what is wrong with the port that is named; return the exit status."""
-    (port,) = argv
+    parser = argparse.ArgumentParser(prog="tools.port", description=__doc__)
+    parser.add_argument("port", metavar="PORT")
+    port = parser.parse_args(argv).port
     wrong = seen(port)
     if wrong:
         print(f"{port}: {wrong}", file=sys.stderr)
@@ -47,4 +52,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

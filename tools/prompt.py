@@ -1,10 +1,15 @@
-"""MicroPython's prompt on a board, for tools: whatever ran there stopped, files written whole."""
+"""MicroPython's prompt on a board, for tools: whatever ran there stopped, files written whole.
 
+As a program: stop what runs, waiting for a board that sleeps, and leave the board to another tool.
+"""
+
+import argparse
 import base64
 import contextlib
 import hashlib
 import io
 import json
+import sys
 import time
 
 import serial
@@ -90,9 +95,12 @@ class BoardError(Exception):
 
 
 class Target:
-    """A board's prompt, its program stopped. It restarts by itself if the line goes dead."""
+    """A board's prompt, its program stopped. It restarts by itself if the line goes dead.
 
-    def __init__(self, port, say):
+    `is_to_work`: without it the program is only stopped: no watchdog, none of the functions here.
+    """
+
+    def __init__(self, port, say, is_to_work=True):
         self._port = port
         self._transport = None
         try:
@@ -100,7 +108,8 @@ class Target:
         except (TransportError, serial.SerialException):
             raise BoardError(f"{port}: {why(port)}") from None
         self._stop_program(say)
-        self.run(_DEVICE % _WATCHDOG_MS)
+        if is_to_work:
+            self.run(_DEVICE % _WATCHDOG_MS)
 
     def _open(self):
         if self._transport is None:
@@ -111,7 +120,7 @@ class Target:
         hint = _ASLEEP
         while not self._prompt():
             if time.monotonic() > end:
-                raise BoardError(f"no answer in {_WAIT_S} s")
+                raise BoardError(f"{self._port}: no answer in {_WAIT_S} s")
             if hint:
                 say(hint)
             hint = None
@@ -209,3 +218,23 @@ class Target:
 def sha256(content):
     """Return the SHA-256 of `content`, as the board prints it."""
     return hashlib.sha256(content).hexdigest()
+
+
+def main(argv=None):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="tools.prompt", description=__doc__)
+    parser.add_argument("port", metavar="PORT")
+    port = parser.parse_args(argv).port
+    try:
+        Target(port, lambda line: print(line, flush=True), is_to_work=False).leave("")
+    except BoardError as e:
+        print(e, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{port}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

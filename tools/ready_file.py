@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 
@@ -25,6 +26,13 @@ def drop_own(path: Path) -> None:
     """Remove what this process has written."""
     if _pid(path) == os.getpid():
         path.unlink(missing_ok=True)
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that are to end such a program in order: its files go with it."""
+    # A closed terminal is one of them, unless nohup has it ignored.
+    is_held = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT, *([] if is_held else [signal.SIGHUP]))
 
 
 def _pid(path):

@@ -17,6 +17,9 @@ NAMES = (*ABOUT_FIRMWARE, "size", "fleet", "service")
 
 def main() -> int:
     """Run the measurements, one after the other; return 0, or 2 for a name that there is not."""
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(f"{__doc__}\nNAME: {', '.join(NAMES)}")
+        return 0
     to_readme = sys.argv[1:] == ["--readme"]
     names = ABOUT_FIRMWARE if to_readme else sys.argv[1:] or NAMES
     if not set(names) <= set(NAMES):

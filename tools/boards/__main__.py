@@ -1,5 +1,6 @@
 """`python -m tools.boards`: check every board; `draw`: draw the wiring anew, then check."""
 
+import argparse
 import sys
 
 from tools import image
@@ -8,14 +9,13 @@ from tools.boards import check, draw, facts
 
 def main(argv=None):
     """Run the command line; return the exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    if argv not in ([], ["draw"]):
-        print("boards: want no argument, or: draw", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="tools.boards", description=__doc__)
+    parser.add_argument("draw", nargs="?", choices=["draw"], help="draw the wiring anew first")
+    is_to_draw = parser.parse_args(argv).draw is not None
     failed = False
     for name in image.known_boards():
         try:
-            said, wrong = _check(name, bool(argv))
+            said, wrong = _check(name, is_to_draw)
         except Exception as e:  # noqa: BLE001 - board.py is a maker's code; the others are checked too
             said, wrong = "", [f"boards/{name} cannot be read: {type(e).__name__}: {e}"]
         failed = failed or bool(wrong)

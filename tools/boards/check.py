@@ -1,6 +1,7 @@
 """Whether a board's pins can do what its `board.py` asks of them, and its files say the same."""
 
 from lowtide import settings
+from tools import image
 from tools.boards import draw
 
 # What MicroPython's own boards have in board.json (its tools read these).
@@ -10,7 +11,7 @@ _JSON |= {"url", "vendor"}
 
 def complaints(board):
     """Return what is wrong with the board, a line each; nothing wrong is an empty list."""
-    wrong = _about(board)
+    wrong = _about(board) + _defaults(board)
     if board.json.get("mcu") is None or wrong:
         return wrong
     wrong = _constants(board.module)
@@ -41,6 +42,14 @@ def _about(board):
     if board.toml.get("flash_mib") not in (4, 8, 16):
         wrong.append("board.toml: flash_mib: want 4, 8 or 16")
     return wrong
+
+
+def _defaults(board):
+    try:
+        image.defaults(board.toml.get("defaults", {}), "board.toml")
+    except image.ImageError as e:
+        return str(e).splitlines()
+    return []
 
 
 def _constants(module):

@@ -1,4 +1,7 @@
-"""Run the demo: `python -m tools.demo [--keep FOLDER]`. Exit status 0 only if all was seen."""
+"""Run the demo: `python -m tools.demo [--keep FOLDER]`. Exit status 0 only if all was seen.
+
+130: interrupted.
+"""
 
 import argparse
 import contextlib
@@ -66,6 +69,9 @@ def main():
                 tail = log.read_text(errors="replace").splitlines()[-5:]
                 print(f"  {log.name}: " + "\n    ".join(tail), file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("demo: interrupted", file=sys.stderr)
+            return 130
 
 
 if __name__ == "__main__":

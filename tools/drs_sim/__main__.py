@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
-import signal
 import socket
 import sys
 import time
@@ -34,7 +34,7 @@ class _Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; return the exit status."""
+    """Run until a signal ends it; return the exit status."""
     given = arguments.parse()
     ready_file.drop_stale(given.ready)
     try:
@@ -84,7 +84,7 @@ async def _serve(sim, sockets, files, given):
         service.should_exit = desk.should_exit = True
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ready_file.ending_signals():
         loop.add_signal_handler(number, stop)
     await loop.create_datagram_endpoint(lambda: SntpServer(sim.clock.now_ms), sock=ntp_socket)
     sim.tick()
@@ -125,7 +125,8 @@ def _bind(kind, port, host):
     try:
         bound.bind((host, port))
     except OSError as error:
-        raise OSError(f"port {port} of {host}: {error.strerror}") from error
+        remedy = "; another make sim? stop it" if error.errno == errno.EADDRINUSE else ""
+        raise OSError(f"port {port} of {host}: {error.strerror}{remedy}") from error
     return bound
 
 

@@ -6,6 +6,7 @@ import select
 import signal
 import time
 
+from tools import ready_file
 from tools.virtual_board.board import Board
 from tools.virtual_board.clock import BoardClock
 from tools.virtual_board.serial_port import SerialPort
@@ -23,7 +24,7 @@ class Waker:
             os.set_blocking(fd, False)
         self.is_stopped = False
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ready_file.ending_signals():
             signal.signal(number, self._stop)
 
     def _stop(self, *_) -> None:
