@@ -32,12 +32,14 @@ def _window_without_end(self, now_s):
     return self.state == "attempt" and bool(self.attempt_at)
 
 
-def _cancelled_is_free(self, *_):
-    return "no hold", 1
+def _cancelled_is_free(self, *now):
+    return ("no hold", 1) if self.state == "cancelled" else _by_state(self, *now)
 
 
-def _every_cancel_reorders(self, *_):
-    return "no second time", self.cancelled_at + 432000
+def _every_cancel_reorders(self, *now):
+    if self.state == "cancelled":
+        return "no second time", self.cancelled_at + 432000
+    return _by_state(self, *now)
 
 
 def _shipped_reorders(self, *now):
@@ -75,8 +77,8 @@ BUILDS = {
     "damaged record taken for none": (Agent, "_orders", _damaged_is_none, "DUPLICATE"),
     "repeat without a low reading": (Orders, "verdict", _repeat_without_low, "rule 3"),
     "repeat window without end": (Orders, "_in_window", _window_without_end, "rule 8"),
-    "no hold after a cancel": (Orders, "_after_cancel", _cancelled_is_free, "DUPLICATE"),
-    "every cancel reorders": (Orders, "_after_cancel", _every_cancel_reorders, "DUPLICATE"),
+    "no hold after a cancel": (Orders, "_by_state", _cancelled_is_free, "DUPLICATE"),
+    "every cancel reorders": (Orders, "_by_state", _every_cancel_reorders, "DUPLICATE"),
     "shipped reorders": (Orders, "_by_state", _shipped_reorders, "rule 2"),
     "Replenish as a probe": (Orders, "_by_state", _open_reorders, "rule 2"),
     "the horizon never ends": (Orders, "_by_state", _horizon_never_ends, "STUCK"),
