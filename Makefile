@@ -95,7 +95,7 @@ provision: port settings $(READY) ## apply FILE= [CSV= SECRETS= REPORT= REGISTER
 	  $(addprefix --secrets ,$(SECRETS)) $(addprefix --report ,$(REPORT)) $(if $(REGISTER),--register) \
 	  $(addprefix --redirect-port ,$(REDIRECT_PORT)) $(if $(AGAIN),--again)
 
-prove: $(READY) ## everything exhaustive: interleavings, power cuts, a line cut at each byte, ten years; eight minutes
+prove: $(READY) ## everything exhaustive: interleavings, power cuts, a line cut at each byte, ten years; half an hour
 	@$(PY) -m host_tests.prove
 
 policy: $(READY) ## a thousand simulated dispensers for two years: table, and build/policy.svg
