@@ -222,6 +222,8 @@ def test_only_the_watchdog_ends_a_look_up_that_hangs(start, tmp_path):
     )
     with console(board) as port:
         port.read_until(b"looking\r\n")
+        # Before that, Ctrl-C would meet Python code, and end it.
+        board.wait_for("hang")
         port.write(b"\x03")
     board.wait_for("sleep")
     board.power_off()

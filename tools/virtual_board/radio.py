@@ -126,7 +126,10 @@ class Radio:
             dns = self._air.look().get("dns", 0)
             if not self._is_up or not self._is_routed() or dns == "fail":
                 return 0, _EAI_FAIL
-            return (-1, 0) if dns == "hang" else (round(dns * 1000), 0)
+            if dns == "hang":
+                self._events.emit("hang")
+                return -1, 0
+            return round(dns * 1000), 0
 
     # What the driver does by itself
 

@@ -14,9 +14,11 @@ def getaddrinfo(host, port, af=0, type=_socket.SOCK_STREAM, proto=0, flags=0):
     answer = ask(_LOOK_UP, ("%s\0%d\0%d" % (host, port, type)).encode())
     wait_ms, local, error = map(int, answer.split())
     end = time.ticks_add(time.ticks_ms(), wait_ms)
-    while wait_ms < 0 or time.ticks_diff(end, time.ticks_ms()) > 0:
+    while True:
         try:
-            time.sleep_ms(10)
+            while wait_ms < 0 or time.ticks_diff(end, time.ticks_ms()) > 0:
+                time.sleep_ms(10)
+            break
         except BaseException:  # noqa: BLE001 (Ctrl-C does not reach C code)
             continue
     if error:
