@@ -43,9 +43,9 @@ class App:
         if driver.keeps:
             driver.resume(kept_by[: driver.keeps])
         self.kept = kept_by[driver.keeps :]
-        # The forecast's copy in flash, for when RTC memory is lost.
+        # The forecast's copy in flash, for when RTC memory is lost, or another layout's.
         self._use = Store("/use.rec")
-        if not kept_by:
+        if not self.agent.slept_at:
             self.agent.forecast.resume(self._use.load())
         self._links = self._context = None
         self.radio_taken = False

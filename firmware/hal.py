@@ -87,7 +87,7 @@ def kept():
     try:
         why = memory[3:end].decode()
     except UnicodeError:
-        # A character cut in two, or another program's.
+        # Another program's.
         why = ""
     return why, memory[end:]
 
@@ -97,7 +97,11 @@ def keep(data, why, radio=False):
 
     Room is for 2,048 bytes, of which the start count and `why` take at most 123.
     """
-    text = why.encode()[:120]
+    why = why[:120]
+    # No character is to be cut in two.
+    while len(why.encode()) > 120:
+        why = why[:-1]
+    text = why.encode()
     memory = machine.RTC().memory
     memory(memory()[:1] + bytes((radio, len(text))) + text + data)
 

@@ -4,14 +4,19 @@ The calendar stands and is moved by the test; the board looks at it five times a
 is waited for is an event, and nothing depends on how fast the machine is.
 """
 
+import json
+import os
+import signal
 import ssl
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from lowtide import store
+from lowtide import dates, store
 from lowtide.config import Config
 from lowtide.orders import Orders
 from lowtide.settings import change
@@ -25,6 +30,7 @@ HOUR_S = 3600
 HANG_S = 40
 BACK = "http://localhost:8765/"
 MODEL = "Dispenser1"
+BATTERY = {"power.mode": "battery"}
 
 
 def wait(holds, why):
@@ -188,6 +194,70 @@ class Unregistered(Board):
                     raise
 
 
+class Waking(Board):
+    """A board that a test can hurt: in its air, in its chip, in its files."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.air = folder / "air.json"
+        self.spoil_air()
+
+    def start(self, *options):
+        """Power on in an air that can be spoiled."""
+        super().start("--air", str(self.air), *options)
+
+    def other_program(self, source):
+        """Run `source`, which starts the board anew, at MicroPython's prompt."""
+        self.at_prompt("--no-follow", source)
+        self.console = self.bench.console()
+
+    def at_prompt(self, *source):
+        """Run `source` at MicroPython's prompt; return what it printed."""
+        self.console.close()
+        port = str(self.bench.folder / "board")
+        mpremote = [sys.executable, "-m", "mpremote", "connect", port, "resume", "exec"]
+        return subprocess.run(
+            [*mpremote, *source], check=True, timeout=60, capture_output=True, text=True
+        ).stdout
+
+    def spoil_air(self, **what):
+        """Change the air, whole; the access point has the name that the board looks for."""
+        driver.VirtualBoard.spoil_air(self, ssid="x", **what)
+
+    def crash(self):
+        """Have the chip panic and start again."""
+        number = len(self.events("crash")) + 1
+        pid = self.bench.board["pid"]
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGSEGV)
+        driver.eventually(lambda: len(self.events("crash")) == number)
+        self.reopen()
+
+    def reopen(self):
+        """Open the console again: a start forgets JSON mode."""
+        self.console.close()
+        self.console = self.bench.console()
+
+    def events(self, kind):
+        """Return what the board did since it was made."""
+        lines = (self.bench.folder / "events").read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+    def sleep(self):
+        """Send it to sleep by the console; return until when."""
+        self.console.command("sleep")
+        return self.bench.asleep()
+
+    def now(self):
+        """Return the calendar in Unix seconds."""
+        return dates.parse_iso(self.bench.books()["now"])
+
+    def wake(self, seconds):
+        """Let so much time pass and wait until it sleeps again; return until when."""
+        self.bench.advance(seconds)
+        return self.bench.asleep()
+
+
 @pytest.fixture
 def board(tmp_path):
     """Give a board with its settings, its flash still to be written."""
@@ -200,5 +270,13 @@ def board(tmp_path):
 def unregistered(tmp_path):
     """Give a board that is still to be registered, its flash to be written."""
     board = Unregistered(tmp_path)
+    yield board
+    board.close()
+
+
+@pytest.fixture
+def waking(tmp_path):
+    """Give a board that a test can hurt, its flash to be written."""
+    board = Waking(tmp_path)
     yield board
     board.close()

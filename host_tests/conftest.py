@@ -5,6 +5,7 @@ import os
 pytest_plugins = [
     "mp_runner",
     "board_kit",
+    "deploy_kit",
     "drs_sim_kit",
     "maker_kit",
     "provision_kit",
