@@ -28,7 +28,9 @@ def test_a_reason_in_another_script_is_kept_and_the_board_starts_again(board):
 
 
 @pytest.mark.parametrize(
-    ("reason", "kept"), [("x" * 130, "x" * 120), ("x" + "\u88dc" * 90, "x" + "\u88dc" * 39)]
+    ("reason", "kept"),
+    [("x" * 130, "x" * 120), ("x" + "\u88dc" * 90, "x" + "\u88dc" * 39)],
+    ids=["ASCII", "three bytes each"],
 )
 def test_a_long_reason_is_kept_up_to_a_whole_character(board, reason, kept):
     board.flash()
