@@ -2,7 +2,7 @@
 
 import littlefs
 import pytest
-from test_deploy import run, staged, version  # noqa: F401 (`staged` is a fixture)
+from deploy_kit import run, version
 
 from lowtide import store
 from lowtide.orders import Orders
@@ -85,7 +85,7 @@ def content(fs, path):
 
 
 @pytest.mark.parametrize("readsize", [32, 128])
-def test_a_cut_at_every_operation_leaves_a_whole_version(tmp_path, staged, readsize):  # noqa: F811
+def test_a_cut_at_every_operation_leaves_a_whole_version(tmp_path, staged, readsize):
     # On either mount, as `make deploy` may come before boot.py makes its own. All are read as a
     # board finds them, before littlefs mends what it sees; four boot.
     (tmp_path / "level").write_text("0.5")
@@ -120,7 +120,7 @@ def started(folder):
         board.power_off()
 
 
-def _cut(tmp_path, staged, at):  # noqa: F811
+def _cut(tmp_path, staged, at):
     # -> (whether the power went, the version that starts afterwards)
     board = VirtualBoard(tmp_path, f"--cut-after={at}")
     try:
@@ -133,7 +133,7 @@ def _cut(tmp_path, staged, at):  # noqa: F811
 
 
 @pytest.mark.parametrize("at", [2, 60, 130])
-def test_the_power_goes_in_the_middle_and_the_old_version_starts(tmp_path, staged, at):  # noqa: F811
+def test_the_power_goes_in_the_middle_and_the_old_version_starts(tmp_path, staged, at):
     (tmp_path / "level").write_text("0.5")
     placed = Orders(None)
     placed.state, placed.event_id = "placed", "an id"
